@@ -1,0 +1,60 @@
+# The commands of the project; `make` alone explains them.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status clean test lint constraints
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
+BIN := .venv/bin
+READY := .venv/.ready
+UV := $(shell sed -n 's/^uv==/uv==/p' requirements.txt)
+
+help: ## Explain the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make the virtual environment and .env, download the jars, prepare Spark
+	@$(BIN)/python -m local_stack setup
+
+demo: $(READY) ## Set up, start the stack, send an hour of traffic and show a scheduled run
+	@$(BIN)/python -m local_stack demo
+
+up: setup ## Start Kafka, PostgreSQL, the mail sink and Airflow
+	@$(BIN)/python -m local_stack up
+
+down: $(READY) ## Stop everything
+	@$(BIN)/python -m local_stack down
+
+status: $(READY) ## Say what runs, where and for how long
+	@$(BIN)/python -m local_stack status
+
+clean: ## Stop everything and remove var/ with all data
+	@if test -e $(READY); then $(BIN)/python -m local_stack down; fi
+	rm -rf var
+
+test: setup ## Run all tests; they start services of their own
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## Check style, types, the direction of imports and the SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=plugins $(BIN)/lint-imports --no-cache
+	$(BIN)/sqlfluff lint include
+
+constraints: $(READY) ## Renew constraints.txt from requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header \
+		requirements.txt --output-file constraints.txt
+
+# The stamp comes last: an installation that was interrupted is thrown away and made again.
+$(READY): requirements.txt constraints.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python found: install Python 3.11 or newer, or name one with PYTHON=." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "$(PYTHON) is not Python 3.11 or newer: install one, or name it with PYTHON=." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) can't make virtual environments: install its venv module (python3-venv on Debian)." >&2; exit 1; }
+	@rm -f $(READY)
+	@echo "Making the virtual environment .venv"
+	@if test -e .venv/.installing; then $(PYTHON) -m venv --clear .venv; else $(PYTHON) -m venv .venv; fi
+	@touch .venv/.installing
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$(UV)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements.txt --constraint constraints.txt --editable .
+	@mv .venv/.installing $(READY)
+	@echo "The virtual environment is ready"

@@ -1,0 +1,57 @@
+"""# Web traffic
+
+Every five minutes the new events of the Kafka topic become hits per 5-minute window, host and referrer in the table
+`aggregated_web_traffic`. One run is one Spark micro-batch run: it takes what is there, and ends.
+
+| Task | What it does | When it fails |
+|---|---|---|
+| `prepare` | applies migrations, makes the topic | PostgreSQL or Kafka does not answer: see the last line of its log |
+| `new_offsets` | skips `aggregate` when nothing is new | Kafka does not answer |
+| `aggregate` | runs Spark, writes closed windows and the books | its log ends with the cause; a retry is always safe |
+| `check_quality` | books close, no window twice, fresh | the log names the rule and its offenders; later runs go on |
+| `publish` | asset event `aggregated_web_traffic` with the summary | - |
+
+**Are these numbers right?** `etl.run` holds the books of each run:
+`open_before + read = rejected + future + late + superseded + emitted + open_after`.
+`python -m web_traffic.recount` counts the topic again and compares it with the table.
+
+**What do I do now?** Clear the failed task: nothing is lost or counted twice by running it again.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule
+
+from web_traffic_airflow.operators import AggregateOperator, QualityOperator
+from web_traffic_airflow.tasks import new_offsets, prepare, publish
+
+JOBS = Path(__file__).parent.parent / "include" / "web_traffic" / "jobs"
+
+with DAG(
+    "web_traffic",
+    schedule=CronDataIntervalTimetable("*/5 * * * *", timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=2),
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(seconds=30),
+        "retry_exponential_backoff": True,
+        "execution_timeout": timedelta(minutes=5),
+    },
+    doc_md=__doc__,
+    tags=["web-traffic"],
+):
+    work = new_offsets()
+    aggregate = AggregateOperator(
+        task_id="aggregate",
+        work=work,
+        application=str(JOBS / "aggregate.py"),
+        execution_timeout=timedelta(hours=1),
+        max_active_tis_per_dag=1,
+    )
+    check_quality = QualityOperator(task_id="check_quality", trigger_rule=TriggerRule.NONE_FAILED)
+
+    prepare() >> work >> aggregate >> check_quality >> publish(aggregate.output)

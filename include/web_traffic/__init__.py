@@ -1,0 +1,1 @@
+"""Web traffic: Kafka events to windows in PostgreSQL."""

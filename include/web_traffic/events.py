@@ -1,0 +1,160 @@
+"""The event contract: which Kafka records are web-traffic events, and why the others are not.
+
+Pure functions over bytes and Arrow batches; no Spark. The live run, restatements and re-driven events all decode
+here, so an event is judged the same way whoever asks.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+WINDOW_MINUTES = 5
+
+RECORDS = pa.schema([("value", pa.binary()), ("accepted_until", pa.timestamp("us", "UTC"))])
+"""Input of `decode`: the Kafka value, and the latest event time that is not from the future."""
+
+COUNTS = pa.schema(
+    [
+        ("event_time", pa.timestamp("us", "UTC")),
+        ("host", pa.string()),
+        ("referrer", pa.string()),
+        ("hits", pa.int64()),
+        ("rejected", pa.int64()),
+        ("future", pa.int64()),
+    ]
+)
+"""Output of `decode`: hits with their key, and one row without a key that holds `rejected` and `future`."""
+
+
+class Event(msgspec.Struct, gc=False):
+    """A web-traffic event, as far as it is counted; other fields of the JSON object are skipped.
+
+    `event_time` without an offset is UTC.
+    """
+
+    event_time: datetime
+    host: str
+    referrer: str | None = None
+
+
+class Reason(StrEnum):
+    """Why a record is rejected."""
+
+    NULL_VALUE = "null value"
+    NOT_JSON = "not JSON"
+    NOT_AN_OBJECT = "not a JSON object"
+    NO_HOST = "host missing"
+    HOST_NOT_TEXT = "host not a string"
+    HOST_EMPTY = "host empty"
+    NO_TIME = "event_time missing"
+    TIME_NOT_TEXT = "event_time not a string"
+    TIME_NOT_RFC3339 = "event_time not RFC 3339"
+    TIME_OUT_OF_RANGE = "event_time not within the years 2 to 9998"
+    REFERRER_NOT_TEXT = "referrer not a string"
+    NUL_CHARACTER = "NUL character in host or referrer"
+
+
+class Rejected(ValueError):
+    """A record that is not an event of the contract."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_decode_event = msgspec.json.Decoder(Event).decode
+_decode_any = msgspec.json.Decoder().decode
+
+
+def parse(value: bytes | None) -> Event:
+    """Decode one Kafka value; raises `Rejected` with the reason.
+
+    Strict JSON (RFC 8259), strict types, RFC 3339 times with `T` or a space: nothing is repaired or guessed.
+    """
+    if value is None:
+        raise Rejected(Reason.NULL_VALUE)
+    try:
+        event = _decode_event(value)
+    except _UNDECODABLE:
+        raise Rejected(_reason(value)) from None
+    if not 1 < event.event_time.year < 9999:
+        raise Rejected(Reason.TIME_OUT_OF_RANGE)
+    if not event.host:
+        raise Rejected(Reason.HOST_EMPTY)
+    if "\0" in event.host or (event.referrer is not None and "\0" in event.referrer):
+        raise Rejected(Reason.NUL_CHARACTER)
+    return event
+
+
+def _reason(value: bytes) -> Reason:
+    """Say what is wrong with a value that does not decode; off the fast path."""
+    try:
+        fields = _decode_any(value)
+    except _UNDECODABLE:
+        return Reason.NOT_JSON
+    if not isinstance(fields, dict):
+        return Reason.NOT_AN_OBJECT
+    if "host" not in fields:
+        return Reason.NO_HOST
+    if not isinstance(fields["host"], str):
+        return Reason.HOST_NOT_TEXT
+    if "event_time" not in fields:
+        return Reason.NO_TIME
+    if not isinstance(fields["event_time"], str):
+        return Reason.TIME_NOT_TEXT
+    if not isinstance(fields.get("referrer"), str | None):
+        return Reason.REFERRER_NOT_TEXT
+    return Reason.TIME_NOT_RFC3339
+
+
+def decode(records: pa.RecordBatch) -> pa.Table:
+    """Decode a batch of `RECORDS` and count it in advance, as `COUNTS`.
+
+    Each row of hits stands for all events of the batch with one window, host and referrer, and carries the newest
+    event time among them. The window of the newest is the window of all, and the newest is what a watermark looks at,
+    so watermark and windows come out exactly as they would from single events.
+    """
+    events, rows = [], []
+    for row, value in enumerate(records["value"].to_pylist()):
+        try:
+            events.append(parse(value))
+            rows.append(row)
+        except Rejected:
+            continue
+    accepted = pa.table(
+        [
+            pa.array([event.event_time for event in events], pa.timestamp("us", "UTC")),
+            pa.array([event.host for event in events], pa.string()),
+            pa.array([event.referrer for event in events], pa.string()),
+        ],
+        names=["event_time", "host", "referrer"],
+    )
+    is_future = pc.greater(accepted["event_time"], records["accepted_until"].take(pa.array(rows, pa.int64())))
+    hits = _count_windows(accepted.filter(pc.invert(is_future)))
+    rejected = records.num_rows - accepted.num_rows
+    return pa.concat_tables([hits, _tally(rejected, future=pc.sum(is_future).as_py() or 0)])
+
+
+def _count_windows(events: pa.Table) -> pa.Table:
+    window = pc.floor_temporal(events["event_time"], WINDOW_MINUTES, "minute")
+    groups = events.append_column("window", window).group_by(["window", "host", "referrer"], use_threads=False)
+    counted = groups.aggregate([("event_time", "max"), ("event_time", "count")])
+    none = pa.array([0] * counted.num_rows, pa.int64())
+    newest, hits = counted["event_time_max"], counted["event_time_count"]
+    return pa.table([newest, counted["host"], counted["referrer"], hits, none, none], schema=COUNTS)
+
+
+def _tally(rejected: int, future: int) -> pa.Table:
+    row = {
+        "event_time": None,
+        "host": None,
+        "referrer": None,
+        "hits": 0,
+        "rejected": rejected,
+        "future": future,
+    }
+    return pa.Table.from_pylist([row], schema=COUNTS)

@@ -1,0 +1,45 @@
+"""Is there anything for Spark to do? Answered in milliseconds, from the checkpoint, the broker and the ledger."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from web_traffic.checkpoint import Checkpoint, CheckpointError, Offsets
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether Spark has to run, why, and how many offsets lie ahead of the checkpoint."""
+
+    must_run: bool
+    reason: str
+    lag: int
+
+
+def decide(checkpoint: Checkpoint, end_offsets: Offsets, is_in_ledger: Callable[[UUID, int], bool]) -> Decision:
+    """Skip Spark only when it provably has nothing to do; on any doubt it runs.
+
+    An offset difference is an upper bound of the records: transactions and compaction leave offsets without records.
+    """
+    try:
+        return _decide(checkpoint, end_offsets, is_in_ledger)
+    except CheckpointError as error:
+        return Decision(True, f"doubt: {error}", sum(end_offsets.values()))
+
+
+def _decide(checkpoint: Checkpoint, end_offsets: Offsets, is_in_ledger: Callable[[UUID, int], bool]) -> Decision:
+    planned, committed = checkpoint.newest_planned(), checkpoint.newest_committed()
+    if planned is None:
+        lag = sum(end_offsets.values())
+        return Decision(lag > 0, "first run" if lag else "the topic is empty", lag)
+    batch = checkpoint.batch(planned)
+    lag = sum(end - batch.end_offsets.get(partition, 0) for partition, end in end_offsets.items())
+    if planned != committed:
+        return Decision(True, f"batch {planned} is not through", lag)
+    if batch.end_offsets != end_offsets:
+        return Decision(True, f"{lag:,} new offsets", lag)
+    if checkpoint.next_watermark(planned) != batch.watermark:
+        return Decision(True, "the watermark has moved since the last batch", lag)
+    if not is_in_ledger(batch.query_id, planned):
+        return Decision(True, f"batch {planned} is not in the ledger", lag)
+    return Decision(False, "nothing new", lag)

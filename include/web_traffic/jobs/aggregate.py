@@ -1,0 +1,138 @@
+"""Spark application of the live run: the topic's new records become closed windows in PostgreSQL.
+
+Started by the DAG `web_traffic`, or by hand with `spark-submit` and the environment of `settings.Settings`. It
+processes what is there when it starts, prints its summary as one line of JSON, and ends.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import psycopg
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.query import StreamingQuery
+
+from web_traffic.checkpoint import Checkpoint
+from web_traffic.settings import Settings, SettingsError
+from web_traffic.source import decode_records, read_stream
+from web_traffic.warehouse.connection import connect
+from web_traffic.warehouse.ledger import Observed, RunLedger, Summary
+from web_traffic.warehouse.migrate import SchemaMismatch, require_schema
+from web_traffic.warehouse.sink import write_batch
+from web_traffic.windows import count_hits
+
+
+def aggregate(settings: Settings) -> Summary:
+    """Bring the stream up to the records that are there now, close the run's books, and return them."""
+    phases: dict[str, float] = {}
+    with connect(settings) as connection:
+        require_schema(connection)
+        run = RunLedger(connection, settings.run_name)
+        try:
+            with timed(phases, "session"):
+                spark = start_session(settings)
+            with timed(phases, "stream"):
+                query = start_stream(spark, settings, run.run_id)
+                query.awaitTermination()
+            with timed(phases, "books"):
+                batches = observed_batches(query)
+                checkpoint = Checkpoint(settings.checkpoint_location)
+                before = batches[0].batch_id - 1 if batches else checkpoint.newest_committed()
+                open_before = known_open_hits(run, spark, checkpoint, before)
+                open_after = open_hits(spark, checkpoint, batches[-1].batch_id) if batches else open_before
+            return run.close(UUID(query.id), batches, open_before, open_after, phases)
+        except Exception as error:
+            run.fail(error)
+            raise
+
+
+def start_session(settings: Settings) -> SparkSession:
+    """Start Spark with the settings that the result depends on; the others are the deployment's (spark-defaults)."""
+    return (
+        SparkSession.builder.appName("web_traffic")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", settings.shuffle_partitions)
+        # Short runs would only ever write deltas: a snapshot is the work of the unloading of a state store.
+        .config("spark.sql.streaming.stateStore.unloadOnCommit", "true")
+        .config("spark.sql.execution.arrow.maxRecordsPerBatch", 3000)
+        .config("spark.python.unix.domain.socket.enabled", "true")
+        .getOrCreate()
+    )
+
+
+def start_stream(spark: SparkSession, settings: Settings, run_id: int) -> StreamingQuery:
+    """Start the query: read, decode, observe ahead of the watermark, count, write."""
+    checkpoint = Checkpoint(settings.checkpoint_location)
+
+    def write(hits: DataFrame, batch_id: int) -> None:
+        write_batch(hits, checkpoint.batch(batch_id), run_id, settings)
+
+    records = read_stream(spark, settings).observe("records", F.count(F.lit(1)).alias("read"))
+    decoded = decode_records(records, settings).observe(
+        "decoded", F.sum("rejected").alias("rejected"), F.sum("future").alias("future")
+    )
+    return (
+        count_hits(decoded)
+        .writeStream.queryName("web_traffic")
+        .outputMode("append")
+        .option("checkpointLocation", str(settings.checkpoint_location))
+        .trigger(availableNow=True)
+        .foreachBatch(write)
+        .start()
+    )
+
+
+def observed_batches(query: StreamingQuery) -> list[Observed]:
+    """Return what Spark observed of each batch that the query brought to its end, in their order."""
+    return [
+        Observed(
+            batch_id=progress.batchId,
+            read=progress.observedMetrics["records"]["read"],
+            rejected=progress.observedMetrics["decoded"]["rejected"] or 0,
+            future=progress.observedMetrics["decoded"]["future"] or 0,
+            dropped_rows=sum(operator.numRowsDroppedByWatermark for operator in progress.stateOperators),
+        )
+        for progress in query.recentProgress
+        if progress.observedMetrics
+    ]
+
+
+def known_open_hits(run: RunLedger, spark: SparkSession, checkpoint: Checkpoint, batch_id: int | None) -> int:
+    """Return the hits in open windows after a batch: from the books of the run that ended there, or else counted."""
+    query_id = checkpoint.query_id
+    if batch_id is None or batch_id < 0 or query_id is None:
+        return 0
+    known = run.known_open_hits(query_id, batch_id)
+    return open_hits(spark, checkpoint, batch_id) if known is None else known
+
+
+def open_hits(spark: SparkSession, checkpoint: Checkpoint, batch_id: int) -> int:
+    """Count the hits in open windows after a batch, in the state store itself."""
+    state = spark.read.format("statestore").option("batchId", batch_id).load(str(checkpoint.folder))
+    (total,) = state.agg(F.coalesce(F.sum("value.sum"), F.lit(0))).collect()
+    return int(total[0])
+
+
+@contextmanager
+def timed(phases: dict[str, float], phase: str) -> Iterator[None]:
+    """Note the seconds that a phase takes."""
+    begin = time.monotonic()
+    yield
+    phases[phase] = round(time.monotonic() - begin, 3)
+
+
+def main() -> None:
+    """Run with the settings of the environment; what a person has to put right ends in one line, not a traceback."""
+    try:
+        summary = aggregate(Settings.from_environment())
+    except (SettingsError, SchemaMismatch, psycopg.OperationalError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    sys.stdout.write(json.dumps(summary) + "\n")
+
+
+if __name__ == "__main__":
+    main()

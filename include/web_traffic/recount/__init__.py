@@ -1,0 +1,25 @@
+"""Are the numbers right? An independent recount of the topic against the result table.
+
+It reads the records of every batch in the ledger again, judges them by rules of its own in plain Python, applies the
+watermark batch by batch, and compares with the table, window by window. `python -m web_traffic.recount` prints the
+outcome.
+"""
+
+from datetime import timedelta
+
+from web_traffic.recount.counting import expect, tally
+from web_traffic.recount.report import Recount, compare
+from web_traffic.recount.rules import Future, Hit, Rejected, classify
+from web_traffic.recount.sources import RecountImpossible, offset_ranges, read_topic, read_warehouse
+from web_traffic.settings import Settings
+
+__all__ = ["Future", "Hit", "Recount", "RecountImpossible", "Rejected", "classify", "recount"]
+
+
+def recount(settings: Settings) -> Recount:
+    """Recount all that the ledger says was processed; raises `RecountImpossible` when that can't be done."""
+    warehouse = read_warehouse(settings)
+    records = read_topic(settings, offset_ranges(warehouse.batches))
+    tallies = tally(records, warehouse.batches, settings.max_clock_skew // timedelta(microseconds=1))
+    expected = expect(warehouse.batches, tallies)
+    return compare(expected, warehouse.windows, warehouse.sealed_until_us, len(warehouse.batches))

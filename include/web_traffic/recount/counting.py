@@ -1,0 +1,172 @@
+"""What the ledger's batches must have come to, counted from the topic's records."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from web_traffic.recount.rules import WINDOW_US, Future, Hit, Rejected, classify
+
+WATERMARK_DELAY_MS = 60_000
+
+Window = tuple[int, str, str | None]
+"""Window start in microseconds since the epoch, host, referrer."""
+
+
+class Record(NamedTuple):
+    """A Kafka record."""
+
+    partition: int
+    offset: int
+    timestamp_ms: int
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A row of the ledger `etl.batch`; times in microseconds since the epoch.
+
+    A partition that `start_offsets` does not name is read from its first record.
+    """
+
+    query_id: str
+    batch_id: int
+    start_offsets: dict[int, int]
+    end_offsets: dict[int, int]
+    """Exclusive."""
+    watermark_us: int | None
+    committed_us: int
+    read: int | None = None
+    rejected: int | None = None
+    future: int | None = None
+
+    def __str__(self) -> str:
+        return f"batch {self.batch_id} of query {self.query_id}"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the records of one batch are."""
+
+    read: int = 0
+    rejected: int = 0
+    future: int = 0
+    newest_us: int | None = None
+    hits: Counter[Window] = field(default_factory=Counter)
+
+    def add(self, verdict: Hit | Rejected | Future) -> None:
+        """Take the verdict on one record into account."""
+        self.read += 1
+        match verdict:
+            case Rejected():
+                self.rejected += 1
+            case Future():
+                self.future += 1
+            case Hit():
+                self.hits[verdict.window_us, verdict.host, verdict.referrer] += 1
+                self.newest_us = max(verdict.event_us, self.newest_us or verdict.event_us)
+
+
+@dataclass(slots=True)
+class Expected:
+    """What must be in the table, and where all other records went."""
+
+    windows: Counter[Window] = field(default_factory=Counter)
+    sealed_until_us: int | None = None
+    read: int = 0
+    rejected: int = 0
+    future: int = 0
+    late: int = 0
+    superseded: int = 0
+    open_hits: int = 0
+    disagreements: list[str] = field(default_factory=list)
+    """Where the ledger says other things than the records."""
+
+
+def tally(records: Iterable[Record], batches: list[Batch], max_clock_skew_us: int) -> list[Tally]:
+    """Judge the records of each batch, in the order of `batches`.
+
+    The records of a partition must come in the order of their offsets. The clock of a batch is the time of its commit.
+    """
+    tallies = [Tally() for _ in batches]
+    find = _Finder(batches)
+    for record in records:
+        for index in find.batches_of(record):
+            clock_us = min(record.timestamp_ms * 1000, batches[index].committed_us)
+            tallies[index].add(classify(record.value, clock_us + max_clock_skew_us))
+    return tallies
+
+
+def expect(batches: list[Batch], tallies: list[Tally]) -> Expected:
+    """Apply the watermark, batch by batch and query by query, in the order in which they were committed.
+
+    A batch runs under the newest event time of the batches before it, less a minute (and never goes back). It emits
+    the windows that end at or before that watermark, and drops as late what falls in a window that the batch *before*
+    it has emitted: Spark 3.4 and later tell the two apart (SPARK-40925). Windows that an earlier query has sealed
+    are not written again: their hits are superseded.
+    """
+    expected = Expected()
+    by_query: dict[str, list[tuple[Batch, Tally]]] = {}
+    for batch, counted in zip(batches, tallies, strict=True):
+        by_query.setdefault(batch.query_id, []).append((batch, counted))
+    for query in by_query.values():
+        _expect_query(expected, query)
+    return expected
+
+
+def _expect_query(expected: Expected, query: list[tuple[Batch, Tally]]) -> None:
+    watermark_us = emitted_until_us = 0
+    newest_us = 0
+    accepted: Counter[Window] = Counter()
+    for batch, counted in query:
+        watermark_us = max(watermark_us, newest_us // 1000 * 1000 - WATERMARK_DELAY_MS * 1000)
+        expected.disagreements += _disagreements(batch, counted, watermark_us)
+        expected.read += counted.read
+        expected.rejected += counted.rejected
+        expected.future += counted.future
+        for window, hits in counted.hits.items():
+            if window[0] + WINDOW_US <= emitted_until_us:
+                expected.late += hits
+            else:
+                accepted[window] += hits
+        emitted_until_us = watermark_us
+        newest_us = max(newest_us, counted.newest_us or 0)
+    for window, hits in accepted.items():
+        window_end = window[0] + WINDOW_US
+        if window_end > watermark_us:
+            expected.open_hits += hits
+        elif expected.sealed_until_us is not None and window_end <= expected.sealed_until_us:
+            expected.superseded += hits
+        else:
+            expected.windows[window] += hits
+    if watermark_us:
+        expected.sealed_until_us = max(watermark_us, expected.sealed_until_us or watermark_us)
+
+
+def _disagreements(batch: Batch, counted: Tally, watermark_us: int) -> Iterator[str]:
+    if (batch.watermark_us or 0) != watermark_us:
+        yield f"{batch}: watermark {batch.watermark_us} in the ledger, {watermark_us} by the events (µs)"
+    for name in ("read", "rejected", "future"):
+        recorded, found = getattr(batch, name), getattr(counted, name)
+        if recorded is not None and recorded != found:
+            yield f"{batch}: {name} {recorded:,} in the ledger, {found:,} in the topic"
+
+
+class _Finder:
+    """Finds the batches (one of each query, at most) that have read a record."""
+
+    def __init__(self, batches: list[Batch]) -> None:
+        self._ranges: dict[tuple[str, int], list[tuple[int, int, int]]] = {}
+        for index, batch in enumerate(batches):
+            for partition, end in batch.end_offsets.items():
+                start = batch.start_offsets.get(partition, 0)
+                self._ranges.setdefault((batch.query_id, partition), []).append((end, start, index))
+
+    def batches_of(self, record: Record) -> Iterator[int]:
+        for (_, partition), ranges in self._ranges.items():
+            if partition != record.partition:
+                continue
+            place = bisect_right(ranges, record.offset, key=lambda batch_range: batch_range[0])
+            if place < len(ranges) and ranges[place][1] <= record.offset:
+                yield ranges[place][2]

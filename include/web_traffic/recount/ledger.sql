@@ -1,0 +1,14 @@
+-- The ledger of batches, in the order in which queries and their batches were committed; times in microseconds since
+-- the epoch.
+SELECT
+    b.query_id::text,
+    b.batch_id,
+    b.start_offsets,
+    b.end_offsets,
+    (extract(EPOCH FROM b.watermark) * 1000000)::bigint AS watermark_us,
+    (extract(EPOCH FROM b.committed_at) * 1000000)::bigint AS committed_us,
+    b.read,
+    b.rejected,
+    b.future
+FROM etl.batch AS b
+ORDER BY min(b.committed_at) OVER (PARTITION BY b.query_id), b.query_id, b.batch_id;

@@ -1,0 +1,7 @@
+-- All rows of the result table; times in microseconds since the epoch.
+SELECT
+    (extract(EPOCH FROM w.window_start) * 1000000)::bigint AS window_start_us,
+    w.host,
+    w.referrer,
+    w.num_hits
+FROM public.aggregated_web_traffic AS w;

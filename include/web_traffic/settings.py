@@ -1,0 +1,99 @@
+"""The settings of the ETL, read once from the environment.
+
+This module is the only reader of the process environment below `include/`. In Airflow the operators fill the
+environment from connections; run alone, `spark-submit` inherits it from the shell.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+
+class SettingsError(ValueError):
+    """An environment variable holds a value that the ETL can't use; the message names it and the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that a run needs to know about its surroundings. Passwords never show in its repr."""
+
+    kafka_url: str
+    """Bootstrap servers, `host:port[,host:port…]` (`KAFKA_URL`)."""
+    kafka_topic: str
+    """Topic of the web-traffic events (`KAFKA_TOPIC`)."""
+    kafka_topic_partitions: int
+    """Partitions that the topic gets if it has to be made (`KAFKA_TOPIC_PARTITIONS`)."""
+    postgres_url: str
+    """`postgresql://host:port/database`, without user and password (`POSTGRES_URL`, JDBC form too)."""
+    postgres_user: str
+    postgres_password: str = field(repr=False)
+    checkpoint_location: Path
+    """Folder of the streaming checkpoint, on a disk that Airflow, the Spark driver and its executors share."""
+    starting_offsets: str
+    """Where the first run of a checkpoint begins: `earliest` or `latest` (`STARTING_OFFSETS`)."""
+    shuffle_partitions: int
+    """State partitions; fixed for the life of a checkpoint (`SHUFFLE_PARTITIONS`)."""
+    max_clock_skew: timedelta
+    """How far an event may be ahead of its Kafka timestamp before it is future (`MAX_CLOCK_SKEW`, seconds)."""
+    run_name: str
+    """Name of this run in `etl.run` (`RUN_NAME`; Airflow gives its run id)."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read and check all settings; `SettingsError` names the variable and what it may hold."""
+        return cls(
+            kafka_url=_bootstrap_servers(environ.get("KAFKA_URL", "localhost:9093")),
+            kafka_topic=environ.get("KAFKA_TOPIC", "web_traffic_topic"),
+            kafka_topic_partitions=_positive_int(environ, "KAFKA_TOPIC_PARTITIONS", 4),
+            postgres_url=_postgres_url(environ.get("POSTGRES_URL", "jdbc:postgresql://localhost:5432/web_traffic")),
+            postgres_user=environ.get("POSTGRES_USER", "web_traffic_writer"),
+            postgres_password=environ.get("POSTGRES_PASSWORD", ""),
+            checkpoint_location=_local_folder(environ.get("CHECKPOINT_LOCATION", "var/checkpoint/web_traffic")),
+            starting_offsets=_one_of(environ, "STARTING_OFFSETS", ("earliest", "latest")),
+            shuffle_partitions=_positive_int(environ, "SHUFFLE_PARTITIONS", 2),
+            max_clock_skew=timedelta(seconds=_positive_int(environ, "MAX_CLOCK_SKEW", 300)),
+            run_name=environ.get("RUN_NAME") or f"alone__{datetime.now(UTC).isoformat(timespec='seconds')}",
+        )
+
+
+def _bootstrap_servers(value: str) -> str:
+    for server in value.split(","):
+        host, _, port = server.strip().rpartition(":")
+        if not host or not port.isdecimal():
+            raise SettingsError(f"KAFKA_URL={value!r}: {server!r} is not host:port")
+    return value
+
+
+def _postgres_url(value: str) -> str:
+    url = urlsplit(value.removeprefix("jdbc:"))
+    if url.scheme not in ("postgresql", "postgres") or not url.hostname or not url.path.strip("/"):
+        raise SettingsError("POSTGRES_URL must look like jdbc:postgresql://host:port/database")
+    if url.username or url.password or "password=" in url.query:
+        raise SettingsError("POSTGRES_URL must not hold the login: give POSTGRES_USER and POSTGRES_PASSWORD")
+    return url._replace(scheme="postgresql").geturl()
+
+
+def _local_folder(value: str) -> Path:
+    if "://" in value.removeprefix("file://"):
+        raise SettingsError(
+            f"CHECKPOINT_LOCATION={value!r}: give a folder on a disk that Airflow and Spark share, not a remote store"
+        )
+    return Path(value.removeprefix("file://")).absolute()
+
+
+def _positive_int(environ: Mapping[str, str], name: str, default: int) -> int:
+    value = environ.get(name, str(default))
+    if not value.isdecimal() or int(value) == 0:
+        raise SettingsError(f"{name}={value!r} must be a positive whole number")
+    return int(value)
+
+
+def _one_of(environ: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    value = environ.get(name, allowed[0])
+    if value not in allowed:
+        raise SettingsError(f"{name}={value!r} must be one of {', '.join(allowed)}")
+    return value

@@ -1,0 +1,52 @@
+"""Spark's side of Kafka: the stream of new records, decoded and counted in advance."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from web_traffic.events import COUNTS, decode
+from web_traffic.settings import Settings
+
+COUNTS_DDL = "event_time timestamp, host string, referrer string, hits long, rejected long, future long"
+
+KAFKA_OPTIONS = {
+    "kafka.isolation.level": "read_committed",
+    "kafka.request.timeout.ms": "20000",
+    "kafka.default.api.timeout.ms": "30000",
+    "kafka.max.poll.records": "20000",
+    "kafka.max.partition.fetch.bytes": str(16 * 1024 * 1024),
+    "kafka.fetch.max.bytes": str(100 * 1024 * 1024),
+    "kafka.receive.buffer.bytes": str(1024 * 1024),
+}
+"""Events of aborted transactions do not count, every wait has a limit, and fetches are large."""
+
+
+def read_stream(spark: SparkSession, settings: Settings) -> DataFrame:
+    """Read the topic's new records; a gap in the offsets fails the query."""
+    return (
+        spark.readStream.format("kafka")
+        .options(**KAFKA_OPTIONS)
+        .option("kafka.bootstrap.servers", settings.kafka_url)
+        .option("subscribe", settings.kafka_topic)
+        .option("startingOffsets", settings.starting_offsets)
+        .option("failOnDataLoss", "true")
+        .load()
+    )
+
+
+def decode_records(records: DataFrame, settings: Settings) -> DataFrame:
+    """Decode Kafka records into pre-counted hits (`events.COUNTS`).
+
+    An event is from the future when it is ahead of its Kafka timestamp, or of the clock if that is earlier, by more
+    than the allowed skew. On a stream the clock is the batch's own time, which a replay sees again.
+    """
+    skew = F.expr(f"make_dt_interval(0, 0, 0, {settings.max_clock_skew.total_seconds()})")
+    accepted_until = F.least("timestamp", F.current_timestamp()) + skew
+    return records.select("value", accepted_until.alias("accepted_until")).mapInArrow(_decode_batches, COUNTS_DDL)
+
+
+def _decode_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield from decode(batch).cast(COUNTS).combine_chunks().to_batches()

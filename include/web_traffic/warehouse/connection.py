@@ -1,0 +1,37 @@
+"""How every part of the ETL opens PostgreSQL."""
+
+from functools import cache
+from importlib import resources
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from web_traffic.settings import Settings
+
+CONNECT_TIMEOUT_SECONDS = 10
+LIMITS = "-c timezone=UTC -c lock_timeout=30s -c statement_timeout=30min -c idle_in_transaction_session_timeout=30min"
+
+
+def connect(settings: Settings) -> psycopg.Connection[TupleRow]:
+    """Open a connection whose every wait has a limit, and whose session time zone is UTC.
+
+    Raises `psycopg.OperationalError` when the server can't be reached or refuses the login.
+    """
+    return psycopg.connect(
+        settings.postgres_url,
+        user=settings.postgres_user,
+        password=settings.postgres_password,
+        application_name=f"web_traffic {settings.run_name}"[:63],
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        options=LIMITS,
+        keepalives_idle=30,
+        keepalives_interval=10,
+        keepalives_count=3,
+        tcp_user_timeout=60_000,
+    )
+
+
+@cache
+def statement(name: str) -> bytes:
+    """Return the SQL statement in `warehouse/sql/<name>.sql`."""
+    return (resources.files("web_traffic.warehouse") / "sql" / f"{name}.sql").read_bytes()

@@ -1,0 +1,86 @@
+"""Bring the schema up to date: the numbered .sql files in `migrations/`, each applied once, in order.
+
+`python -m web_traffic.warehouse.migrate` does it from the shell, as POSTGRES_USER, who must own the database.
+"""
+
+import hashlib
+import sys
+from importlib import resources
+from typing import Any
+
+import psycopg
+
+from web_traffic.settings import Settings, SettingsError
+from web_traffic.warehouse.connection import connect, statement
+
+ADVISORY_LOCK = 0x7765_6274  # any number that nothing else in the database uses
+
+
+class SchemaMismatch(RuntimeError):
+    """The database and the code do not belong together; nothing was changed."""
+
+
+def migrate(connection: psycopg.Connection[Any]) -> list[str]:
+    """Apply the migrations that the database lacks and return their names.
+
+    Runs one at a time, whoever starts it, and each migration is all or nothing. Raises `SchemaMismatch` when a
+    migration was changed after it was applied, or when the database has one that this code does not know.
+    """
+    connection.autocommit = True
+    connection.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
+    try:
+        connection.execute(statement("migration_table"))
+        missing = _missing(connection)
+        for name, sql in missing.items():
+            with connection.transaction():
+                connection.execute(sql)
+                connection.execute("INSERT INTO etl.migration (name, sha256) VALUES (%s, %s)", [name, _digest(sql)])
+        return list(missing)
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
+
+
+def require_schema(connection: psycopg.Connection[Any]) -> None:
+    """Raise `SchemaMismatch` unless the database has exactly the migrations of this code."""
+    with connection.transaction():
+        known = connection.execute("SELECT to_regclass('etl.migration') IS NOT NULL").fetchone()
+        missing = list(_missing(connection)) if known == (True,) else list(_migrations())
+    if missing:
+        raise SchemaMismatch(
+            f"the database lacks {', '.join(missing)}: run `python -m web_traffic.warehouse.migrate` as its owner"
+        )
+
+
+def _missing(connection: psycopg.Connection[Any]) -> dict[str, bytes]:
+    applied: dict[str, str] = dict(connection.execute("SELECT name, sha256 FROM etl.migration").fetchall())
+    migrations = _migrations()
+    if unknown := sorted(applied.keys() - migrations.keys()):
+        raise SchemaMismatch(f"the database has {', '.join(unknown)}, which this code does not know: update the code")
+    for name, sql in migrations.items():
+        if applied.get(name, _digest(sql)) != _digest(sql):
+            raise SchemaMismatch(f"{name}.sql was changed after it was applied: restore it and add a new migration")
+    return {name: sql for name, sql in migrations.items() if name not in applied}
+
+
+def _migrations() -> dict[str, bytes]:
+    folder = resources.files("web_traffic.warehouse") / "migrations"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    return {file.name.removesuffix(".sql"): file.read_bytes() for file in files}
+
+
+def _digest(sql: bytes) -> str:
+    return hashlib.sha256(sql).hexdigest()
+
+
+def main() -> None:
+    """Migrate the database that the environment names."""
+    try:
+        with connect(Settings.from_environment()) as connection:
+            applied = migrate(connection)
+    except (SettingsError, SchemaMismatch, psycopg.Error) as error:
+        sys.exit(f"migrate: {error}")
+    sys.stdout.write(f"applied {', '.join(applied)}\n" if applied else "the schema is up to date\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Brings the jars of the Kafka broker and of Spark's Kafka connector to var/jars, once.
+
+A folder is filled under another name and renamed at the end, so that it is whole or not there at all. Its stamp holds
+the coordinates that it was made from: changed coordinates fill it again.
+"""
+
+import shutil
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+
+import requests
+from jgo.maven import Artifact, MavenContext
+from jgo.parse import Coordinate
+
+from local_stack.environment import VAR
+from local_stack.errors import StackError
+from local_stack.locks import alone
+from local_stack.progress import step
+
+COORDINATES = Path(__file__).with_name("jars.txt")
+JARS = VAR / "jars"
+RUNTIME_SCOPES = ("compile", "runtime")
+
+
+def coordinates(folder: str) -> list[str]:
+    """The Maven coordinates that make up var/jars/`folder`."""
+    lines = (line.split() for line in COORDINATES.read_text().splitlines() if not line.startswith("#"))
+    return [coordinate for name, coordinate in lines if name == folder]
+
+
+def class_path(folder: str, jars: Path = JARS) -> list[Path]:
+    """The jars of var/jars/`folder` in a fixed order; raises `StackError` if the set-up has not brought them."""
+    if not _is_complete(folder, jars):
+        raise StackError(f"The set-up is not complete (no jars of {folder} in {jars / folder}): run `make setup`.")
+    return sorted((jars / folder).glob("*.jar"))
+
+
+def bring_jars(jars: Path = JARS) -> None:
+    """Fill var/jars/kafka and var/jars/spark where they are missing or made from other coordinates."""
+    jars.mkdir(parents=True, exist_ok=True)
+    with alone(jars, "fills"):
+        for folder in ("kafka", "spark"):
+            if not _is_complete(folder, jars):
+                with step(f"The jars of {folder} are in {jars / folder}", f"downloading the jars of {folder}"):
+                    _fill(folder, jars)
+
+
+def _is_complete(folder: str, jars: Path) -> bool:
+    stamp = jars / folder / ".coordinates"
+    return stamp.is_file() and stamp.read_text().split() == coordinates(folder)
+
+
+def _fill(folder: str, jars: Path) -> None:
+    partial = jars / f"{folder}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        for artifact, path in _download(coordinates(folder), partial / "repository"):
+            if folder != "spark" or not _is_in_pyspark(artifact):
+                path.rename(partial / path.name)
+    except (requests.RequestException, RuntimeError) as error:
+        raise StackError(
+            f"The jars of {folder} can't be downloaded ({error}): check the network, then run `make setup`."
+        ) from error
+    shutil.rmtree(partial / "repository")
+    (partial / ".coordinates").write_text("\n".join(coordinates(folder)) + "\n")
+    shutil.rmtree(jars / folder, ignore_errors=True)
+    partial.rename(jars / folder)
+
+
+def _download(wanted: Iterable[str], repository: Path) -> list[tuple[Artifact, Path]]:
+    maven = MavenContext(repo_cache=repository, timeout=60)
+    artifacts: dict[str, Artifact] = {}
+    for coordinate in wanted:
+        # Each by itself: resolved together, the managed versions of one change the versions of the other.
+        root = maven.create_dependency(replace(Coordinate.parse(coordinate), scope="compile"))
+        for one in chain(*maven.resolver.resolve([root])):
+            if one.scope in RUNTIME_SCOPES:
+                artifacts.setdefault(one.artifact.artifactId, one.artifact)
+    with ThreadPoolExecutor(max_workers=6) as pool:
+        return list(zip(artifacts.values(), pool.map(Artifact.resolve, artifacts.values()), strict=True))
+
+
+def _is_in_pyspark(artifact: Artifact) -> bool:
+    """Whether pyspark ships this jar; a second copy of another version on the class path would clash with it."""
+    pyspark = find_spec("pyspark")
+    if pyspark is None or pyspark.origin is None:
+        raise StackError("pyspark is not installed in this Python: run `make setup`.")
+    return any((Path(pyspark.origin).parent / "jars").glob(f"{artifact.artifactId}-[0-9]*.jar"))

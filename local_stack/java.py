@@ -1,0 +1,49 @@
+"""The Java that Kafka and Spark run on."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from local_stack.errors import StackError
+
+OLDEST = 17
+ADVICE = f"install a JDK {OLDEST} or newer, or point JAVA_HOME at one"
+
+
+def java_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """The home of a Java that is new enough, from JAVA_HOME or PATH; raises `StackError` with what to install."""
+    return _find(environ)[0]
+
+
+def java_version(environ: Mapping[str, str] = os.environ) -> int:
+    """The feature version of that Java, 17 for example."""
+    return _find(environ)[1]
+
+
+def _find(environ: Mapping[str, str]) -> tuple[Path, int]:
+    given = environ.get("JAVA_HOME")
+    java = Path(given, "bin", "java") if given else shutil.which("java", path=environ.get("PATH", ""))
+    if not java or not os.access(java, os.X_OK):
+        where = f"JAVA_HOME={given} holds no bin/java" if given else "No Java is on the PATH"
+        raise StackError(f"{where}: {ADVICE}.")
+    home, version = _describe(Path(java))
+    if version < OLDEST:
+        raise StackError(f"{java} is Java {version}, too old for Kafka and Spark: {ADVICE}.")
+    return home, version
+
+
+@lru_cache
+def _describe(java: Path) -> tuple[Path, int]:
+    """Home and feature version, as that Java itself says."""
+    result = subprocess.run(
+        [java, "-XshowSettings:properties", "-version"], check=False, capture_output=True, text=True, timeout=60
+    )
+    home = re.search(r"java\.home = (.+)", result.stderr)
+    version = re.search(r"java\.specification\.version = (?:1\.)?(\d+)", result.stderr)
+    if result.returncode or not home or not version:
+        raise StackError(f"{java} does not run as a Java: {ADVICE}.")
+    return Path(home[1].strip()), int(version[1])

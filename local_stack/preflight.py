@@ -1,0 +1,48 @@
+"""What must hold before something is started; each check raises a `StackError` that says what to do."""
+
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from local_stack.environment import Stack, is_port_free
+from local_stack.errors import StackError
+from local_stack.jars import class_path
+from local_stack.java import java_home
+from local_stack.programs import Program
+
+
+def check_set_up() -> None:
+    """A new enough Java, and the jars of the set-up."""
+    java_home()
+    class_path("kafka")
+    class_path("spark")
+
+
+def make_folders(stack: Stack) -> None:
+    """The folders that every program needs."""
+    for folder in (stack.home, stack.run_folder, stack.log_folder, stack.mail_folder):
+        make_folder(folder)
+    stack.run_folder.chmod(0o700)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, or find that the one that is there can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StackError(
+            f"{folder} can't be written ({reason}): give this user the right to, then try again."
+        ) from error
+
+
+def check_ports(stack: Stack, program: Program) -> None:
+    """That nobody else listens on the ports of a program which is about to start."""
+    for name in program.ports:
+        port = getattr(stack.ports, name)
+        if not is_port_free(port):
+            raise StackError(
+                f"Port {port} of {program.title} is in use by another program: "
+                f"set {name.upper()}_PORT in {stack.env_file} to a free one, then start again."
+            )

@@ -1,0 +1,15 @@
+"""Progress lines of the long steps."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def step(done: str, doing: str | None = None) -> Iterator[None]:
+    """Say what is being done, and what is done with the seconds that it took."""
+    started = time.monotonic()
+    if doing:
+        print(f"  … {doing}", flush=True)
+    yield
+    print(f"{done} ({time.monotonic() - started:.1f} s)", flush=True)

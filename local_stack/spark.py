@@ -1,0 +1,116 @@
+"""Prepares Spark for the embedded stack: its properties file, its log, and the archive of its classes.
+
+The JVM reads an archive of loaded classes faster than it loads them from jars. The archive is made by one run of the
+application itself, on a stack of its own; a JVM for which it does not fit ignores it.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyspark
+
+from local_stack.environment import LOOPBACK, PROPERTIES_FILE, REPO, VAR, Stack
+from local_stack.errors import StackError
+from local_stack.jars import class_path
+from local_stack.java import java_home, java_version
+from local_stack.lifecycle import running
+from local_stack.progress import step
+from web_traffic.kafka import ensure_topic
+from web_traffic.settings import Settings
+
+FOLDER = PROPERTIES_FILE.parent
+LOG_CONFIGURATION = Path(__file__).with_name("spark-log4j2.properties")
+APPLICATION = REPO / "include" / "web_traffic" / "jobs" / "aggregate.py"
+FIRST_JAVA_WITH_AOT_CACHE = 25
+TRAINING_EVENTS = 2_000
+TRAINING_LIMIT_SECONDS = 180
+
+
+def prepare_spark() -> None:
+    """Write to var/spark what a run of the application needs; the archive is made once per Java and Spark version."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    archive = FOLDER / f"classes-java-{java_version()}-spark-{pyspark.__version__}"
+    if not archive.is_file():
+        with step("Spark's classes are archived, for a faster start", "running the application once for its classes"):
+            _train(archive)
+    _write_properties(PROPERTIES_FILE, _use_archive(archive) if archive.is_file() else "")
+
+
+def submit_command(properties_file: Path = PROPERTIES_FILE) -> list[str]:
+    """The command line that runs the Spark application by hand."""
+    submit = str(Path(sys.prefix, "bin", "spark-submit"))
+    return [submit, "--properties-file", str(properties_file), str(APPLICATION)]
+
+
+def submit_environment(stack: Stack) -> dict[str, str]:
+    """The environment in which `submit_command` works on this stack."""
+    path = f"{Path(sys.prefix, 'bin')}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {
+        **{name: os.environ[name] for name in ("HOME", "TMPDIR") if name in os.environ},
+        "PATH": path,
+        "JAVA_HOME": str(java_home()),
+        "SPARK_LOCAL_IP": LOOPBACK,
+        **stack.job_environment(),
+    }
+
+
+def _write_properties(file: Path, java_options: str) -> None:
+    properties: Mapping[str, str] = {
+        "spark.master": "local[*]",
+        "spark.jars": ",".join(str(jar) for jar in class_path("spark")),
+        "spark.ui.enabled": "false",
+        "spark.driver.host": LOOPBACK,
+        "spark.driver.bindAddress": LOOPBACK,
+        "spark.driver.defaultJavaOptions": f"-Dlog4j2.configurationFile={LOG_CONFIGURATION.as_uri()} {java_options}",
+    }
+    file.write_text("".join(f"{name} {value}\n" for name, value in properties.items()))
+
+
+def _train(archive: Path) -> None:
+    """Run the application on a few events, and have its JVM archive the classes that it loaded."""
+    home = VAR / "training"
+    shutil.rmtree(home, ignore_errors=True)
+    partial = archive.with_name("classes.partial")
+    partial.unlink(missing_ok=True)
+    properties_file = FOLDER / "training.conf"
+    _write_properties(properties_file, _make_archive(partial))
+    stack = Stack.create(home)
+    with running(stack, "postgres", "kafka"):
+        owner = {"POSTGRES_USER": "web_traffic_owner", "POSTGRES_PASSWORD": stack.secrets.postgres_owner}
+        _run(stack, [sys.executable, "-m", "web_traffic.warehouse.migrate"], owner)
+        ensure_topic(Settings.from_environment(stack.job_environment()))
+        _run(stack, [sys.executable, "-m", "web_traffic.traffic", "produce", "--events", str(TRAINING_EVENTS)])
+        _run(stack, submit_command(properties_file))
+    shutil.rmtree(home)
+    properties_file.unlink()
+    if partial.is_file():
+        partial.replace(archive)
+
+
+def _run(stack: Stack, command: list[str], environment: Mapping[str, str] | None = None) -> None:
+    result = subprocess.run(
+        command,
+        env=submit_environment(stack) | dict(environment or {}),
+        check=False,
+        timeout=TRAINING_LIMIT_SECONDS,
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode:
+        reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
+        raise StackError(f"The application failed on its first run ({shlex.join(command)}): {reason}")
+
+
+def _make_archive(archive: Path) -> str:
+    flag = "AOTCacheOutput" if java_version() >= FIRST_JAVA_WITH_AOT_CACHE else "ArchiveClassesAtExit"
+    return f"-XX:{flag}={archive}"
+
+
+def _use_archive(archive: Path) -> str:
+    flag = "AOTCache" if java_version() >= FIRST_JAVA_WITH_AOT_CACHE else "SharedArchiveFile"
+    return f"-XX:{flag}={archive} -Xlog:disable -Xlog:all=error:stderr"

@@ -1,0 +1,1 @@
+"""What the DAGs are made of: operators and tasks. The only code of the project that imports Airflow."""

@@ -1,0 +1,54 @@
+"""The small tasks around the Spark run: prepare, the gate, publish."""
+
+import logging
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.sdk import Asset, task
+
+from web_traffic_airflow.connections import POSTGRES, POSTGRES_OWNER, job_settings
+
+log = logging.getLogger(__name__)
+
+AGGREGATED_WEB_TRAFFIC = Asset("aggregated_web_traffic")
+
+
+@task
+def prepare() -> None:
+    """Bring the schema up to date and make the topic, if they are not there yet."""
+    from web_traffic.kafka import ensure_topic
+    from web_traffic.warehouse.connection import connect
+    from web_traffic.warehouse.migrate import migrate
+
+    with connect(job_settings(POSTGRES_OWNER)) as connection:
+        log.info("migrations applied: %s", ", ".join(migrate(connection)) or "none, the schema is up to date")
+    settings = job_settings()
+    if ensure_topic(settings):
+        log.info("topic %s made, %s partitions", settings.kafka_topic, settings.kafka_topic_partitions)
+
+
+@task.short_circuit(ignore_downstream_trigger_rules=False)
+def new_offsets() -> dict[str, Any] | None:
+    """Decide whether Spark has anything to do; `aggregate` is skipped when it provably has not."""
+    from web_traffic.checkpoint import Checkpoint
+    from web_traffic.gate import decide
+    from web_traffic.kafka import end_offsets
+
+    hook = PostgresHook(POSTGRES)
+
+    def is_in_ledger(query_id: UUID, batch_id: int) -> bool:
+        found = "SELECT 1 FROM etl.batch WHERE query_id = %s AND batch_id = %s"
+        return hook.get_first(found, (str(query_id), batch_id)) is not None
+
+    settings = job_settings()
+    decision = decide(Checkpoint(settings.checkpoint_location), end_offsets(settings), is_in_ledger)
+    log.info("%s: Spark %s", decision.reason, "runs" if decision.must_run else "is skipped")
+    return asdict(decision) if decision.must_run else None
+
+
+@task(outlets=[AGGREGATED_WEB_TRAFFIC])
+def publish(summary: dict[str, Any], *, outlet_events: Any = None) -> None:
+    """Tell downstream DAGs that new windows are there and checked; the asset event carries the run's summary."""
+    outlet_events[AGGREGATED_WEB_TRAFFIC].extra = summary
