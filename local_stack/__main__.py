@@ -91,16 +91,17 @@ def _status(_: argparse.Namespace) -> int:
         port = str(getattr(stack.ports, program.ports[0])) if program.ports else ""
         detail = f"pid {state.pid:<8} {timedelta(seconds=round(state.uptime))}" if state and is_running else ""
         print(f"{program.name:<22} {state.state.lower() if state else 'stopped':<9} {port:<6} {detail}".rstrip())
-        are_running.append(is_running or program.is_optional)
+        is_left_out = program.is_optional and (state is None or state.state == "STOPPED")
+        are_running.append(is_running or is_left_out)
     print(f"Airflow's UI: {stack.airflow_url}, login admin, password AIRFLOW_ADMIN_PASSWORD in {stack.env_file}")
     return 0 if all(are_running) else NOT_ALL_RUNNING
 
 
 def _demo(_: argparse.Namespace) -> int:
-    from local_stack import demo
+    from local_stack.demo import run
 
     _set_up()
-    demo.run(Stack.load())
+    run(Stack.load())
     return 0
 
 

@@ -4,7 +4,6 @@ The `AIRFLOW_CONN_*` variables made here are the only place of addresses and log
 """
 
 import json
-import os
 import subprocess
 import sys
 import urllib.error
@@ -39,9 +38,10 @@ def home(stack: Stack) -> Path:
     return stack.home / "airflow"
 
 
-def executable() -> str:
-    """The `airflow` command of this virtual environment."""
-    return str(Path(sys.prefix, "bin", "airflow"))
+def command(name: str) -> list[str]:
+    """The command line of one of the four programs."""
+    _, _, arguments = PROGRAMS[name]
+    return [_executable(), *arguments]
 
 
 def environment(stack: Stack) -> dict[str, str]:
@@ -143,6 +143,10 @@ def _database_url(stack: Stack) -> str:
     return f"postgresql://airflow:{stack.secrets.airflow_db}@{LOOPBACK}:{stack.ports.postgres}/airflow"
 
 
+def _executable() -> str:
+    return str(Path(sys.prefix, "bin", "airflow"))
+
+
 def _passwords_file(stack: Stack) -> Path:
     return home(stack) / "passwords.json"
 
@@ -151,13 +155,13 @@ def _migrate(stack: Stack) -> None:
     log = stack.log_folder / "airflow-migrate.log"
     with log.open("w") as output:
         result = subprocess.run(
-            [executable(), "db", "migrate"],
+            [_executable(), "db", "migrate"],
             check=False,
             stdin=subprocess.DEVNULL,
             umask=0o077,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={"HOME": str(home(stack)), "PATH": os.defpath, **environment(stack)},
+            env={**stack.process_environment(), **environment(stack)},
         )
     if result.returncode:
         raise StackError(f"Airflow's metadata database can't be migrated: see {log}.")

@@ -1,7 +1,9 @@
 """What one stack is: its folder, its ports and its secrets, as an `.env` file gives them."""
 
+import os
 import random
 import socket
+import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +15,9 @@ VAR = REPO / "var"
 ENV_FILE = REPO / ".env"
 PROPERTIES_FILE = VAR / "spark" / "spark.conf"
 LOOPBACK = "127.0.0.1"
+MARKER = "WEB_TRAFFIC_STACK"
+"""Variable that every process of a stack carries, so that what a killed supervisor left behind can be found."""
+INHERITED = ("HOME", "LOGNAME", "TMPDIR", "USER")
 FREE_PORTS = range(20_000, 30_000)  # clear of the defaults, and below the ports that outgoing connections take
 MOST_PARTITIONS = 10_000
 
@@ -135,6 +140,19 @@ class Stack:
     def airflow_url(self) -> str:
         """Address of Airflow's UI and REST API."""
         return f"http://{LOOPBACK}:{self.ports.airflow}"
+
+    def process_environment(self) -> dict[str, str]:
+        """What every process of the stack starts with: little of the shell, so that all shells give the same stack."""
+        path = os.pathsep.join((str(Path(sys.prefix, "bin")), os.environ.get("PATH", os.defpath)))
+        return {
+            **{name: os.environ[name] for name in INHERITED if name in os.environ},
+            "PATH": path,
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            # Without it a program that sets its own title overwrites its environment, and MARKER with it.
+            "SPT_NOENV": "1",
+            MARKER: str(self.home),
+        }
 
     def job_environment(self) -> dict[str, str]:
         """The variables with which the Spark application and the traffic generator find this stack."""

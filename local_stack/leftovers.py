@@ -5,8 +5,7 @@ import signal
 
 import psutil
 
-from local_stack.environment import Stack
-from local_stack.supervisor import MARKER
+from local_stack.environment import MARKER, Stack
 
 GRACE = 20
 """Seconds that a process gets to end by itself."""
@@ -34,10 +33,11 @@ def end_processes(stack: Stack) -> int:
         except psutil.NoSuchProcess:
             continue
     _, alive = psutil.wait_procs(processes, timeout=GRACE)
-    for process in {*alive, *find_processes(stack)}:
+    stubborn = {*alive, *find_processes(stack)}
+    for process in stubborn:
         try:
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(alive, timeout=GRACE)
+    psutil.wait_procs(stubborn, timeout=GRACE)
     return len(processes)

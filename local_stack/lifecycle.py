@@ -16,6 +16,8 @@ from local_stack.supervisor import State, Supervisor
 
 LOG_LINES = 15
 POLL_SECONDS = 0.1
+STARTED = ("RUNNING", "STARTING", "BACKOFF")
+"""States in which the supervisor keeps a program up, or tries to by itself."""
 SHUT_DOWN_WITHIN = 15
 STOP_WITHIN = 45
 """More than any program's own limit, after which the supervisor kills it."""
@@ -84,10 +86,10 @@ def _supervisor(stack: Stack, programs: dict[str, Program]) -> Supervisor:
 
 
 def _start_stage(stack: Stack, supervisor: Supervisor, programs: list[Program]) -> None:
-    states = supervisor.states()
     begun = time.monotonic()
     for program in programs:
-        if states[program.name].state not in ("RUNNING", "STARTING"):
+        _wait(partial(_is_settled, supervisor, program), STOP_WITHIN)
+        if supervisor.state(program.name).state not in STARTED:
             preflight.check_ports(stack, program)
             program.prepare()
             supervisor.start_program(program.name)
@@ -97,16 +99,21 @@ def _start_stage(stack: Stack, supervisor: Supervisor, programs: list[Program]) 
 
 
 def _wait_until_ready(stack: Stack, supervisor: Supervisor, program: Program, begun: float) -> None:
-    def is_settled() -> bool:
-        state = supervisor.states()[program.name]
+    def serves() -> bool:
+        state = supervisor.state(program.name)
         if state.state == "FATAL":
             raise StackError(_failure(stack, program, "ends at once"))
         return state.state == "RUNNING" and program.is_ready(state.started_at)
 
-    if not _wait(is_settled, program.ready_within):
+    if not _wait(serves, program.ready_within):
         raise StackError(_failure(stack, program, f"is not ready after {program.ready_within:.0f} s"))
     address = f" on 127.0.0.1:{getattr(stack.ports, program.ports[0])}" if program.ports else ""
     print(f"{program.title} is up{address} ({time.monotonic() - begun:.1f} s)", flush=True)
+
+
+def _is_settled(supervisor: Supervisor, program: Program) -> bool:
+    """Whether an earlier stop of the program, perhaps of a killed command, is through."""
+    return supervisor.state(program.name).state != "STOPPING"
 
 
 def _stop_programs(supervisor: Supervisor, programs: list[Program]) -> None:
@@ -124,7 +131,7 @@ def _are_down(supervisor: Supervisor, names: set[str]) -> bool:
 
 def _is_alive(supervisor: Supervisor, name: str) -> bool:
     state = supervisor.states().get(name)
-    return state is not None and state.state in ("RUNNING", "STARTING", "STOPPING", "BACKOFF")
+    return state is not None and state.state in (*STARTED, "STOPPING")
 
 
 def _failure(stack: Stack, program: Program, what: str) -> str:

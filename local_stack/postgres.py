@@ -152,8 +152,14 @@ def provision(stack: Stack) -> None:
     with closing(_connect(stack, "postgres")) as connection:
         for role, password in passwords.items():
             _ensure_role(connection, role, password)
-        _ensure_database(connection, "web_traffic", "web_traffic_owner", ("web_traffic_writer", "web_traffic_reader"))
         _ensure_database(connection, "airflow", "airflow", ())
+    make_warehouse(stack, "web_traffic")
+
+
+def make_warehouse(stack: Stack, database: str) -> None:
+    """Make a database, without tables, for the ETL's three roles; safe to repeat."""
+    with closing(_connect(stack, "postgres")) as connection:
+        _ensure_database(connection, database, "web_traffic_owner", ("web_traffic_writer", "web_traffic_reader"))
 
 
 def _connect(stack: Stack, database: str) -> psycopg.Connection:

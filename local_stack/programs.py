@@ -3,7 +3,7 @@
 import smtplib
 import sys
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +18,10 @@ class Program:
 
     name: str
     title: str
-    command: list[str]
     directory: Path
-    environment: dict[str, str] = field(default_factory=dict, repr=False)
+    command: Callable[[], list[str]]
+    environment: Callable[[], dict[str, str]] = dict
+    """Both are asked for at the start only: stopping needs neither Java nor jars."""
     ports: tuple[str, ...] = ()
     """Its ports by their names in `Ports`; the first is the one that its users connect to."""
     stage: int = 0
@@ -62,7 +63,7 @@ def _postgres(stack: Stack) -> Program:
     return Program(
         name="postgres",
         title="PostgreSQL",
-        command=postgres.command(stack),
+        command=partial(postgres.command, stack),
         directory=stack.home,
         ports=("postgres",),
         prepare=partial(postgres.prepare, stack),
@@ -78,7 +79,7 @@ def _kafka(stack: Stack) -> Program:
     return Program(
         name="kafka",
         title="Kafka",
-        command=kafka.command(stack),
+        command=partial(kafka.command, stack),
         directory=stack.home / "kafka",
         ports=("kafka", "kafka_controller"),
         prepare=partial(kafka.prepare, stack),
@@ -90,7 +91,7 @@ def _mail(stack: Stack) -> Program:
     return Program(
         name="mail",
         title="Mail sink",
-        command=[sys.executable, "-m", "local_stack.mail", str(stack.ports.mail), str(stack.mail_folder)],
+        command=lambda: [sys.executable, "-m", "local_stack.mail", str(stack.ports.mail), str(stack.mail_folder)],
         directory=REPO,
         ports=("mail",),
         is_ready=lambda _: _greets(stack.ports.mail),
@@ -98,23 +99,21 @@ def _mail(stack: Stack) -> Program:
 
 
 def _airflow(stack: Stack) -> list[Program]:
-    environment = airflow.environment(stack)
-    prepare = partial(airflow.prepare, stack)
     return [
         Program(
             name=name,
             title=title,
-            command=[airflow.executable(), *arguments],
+            command=partial(airflow.command, name),
             directory=airflow.home(stack),
-            environment=environment,
+            environment=partial(airflow.environment, stack),
             ports=("airflow",) if name == "airflow-api-server" else (),
             stage=1,
-            prepare=prepare,
+            prepare=partial(airflow.prepare, stack),
             is_ready=partial(airflow.is_ready, stack, component),
             ready_within=120,
             stop_within=30,
         )
-        for name, (title, component, arguments) in airflow.PROGRAMS.items()
+        for name, (title, component, _) in airflow.PROGRAMS.items()
     ]
 
 
@@ -122,9 +121,9 @@ def _traffic(stack: Stack) -> Program:
     return Program(
         name="traffic",
         title="Live traffic",
-        command=[sys.executable, "-m", "web_traffic.traffic", "live", "--rate", "20"],
+        command=lambda: [sys.executable, "-m", "web_traffic.traffic", "live", "--rate", "20"],
         directory=REPO,
-        environment={"KAFKA_URL": stack.kafka_url, "KAFKA_TOPIC": stack.kafka_topic},
+        environment=lambda: {"KAFKA_URL": stack.kafka_url, "KAFKA_TOPIC": stack.kafka_topic},
         stage=2,
         is_optional=True,
     )

@@ -1,7 +1,4 @@
-"""The supervisor of a stack: its configuration, its daemon, and what it says about its programs.
-
-Every process of a stack carries `MARKER` in its environment: so what a killed supervisor left behind can be found.
-"""
+"""The supervisor of a stack: its configuration, its daemon, and what it says about its programs."""
 
 import os
 import shlex
@@ -13,15 +10,13 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
-from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
+from supervisor.xmlrpc import SupervisorTransport
 
 from local_stack.env_file import write_private
 from local_stack.environment import VAR, Stack
 from local_stack.errors import StackError
 from local_stack.programs import Program
 
-MARKER = "WEB_TRAFFIC_STACK"
-INHERITED = ("HOME", "LOGNAME", "TMPDIR", "USER")
 LONGEST_SOCKET_PATH = 107
 # The supervisor binds the socket under a temporary name, with its process id as the suffix.
 LONGEST_SUFFIX = len(".4194304")
@@ -106,7 +101,7 @@ class Supervisor:
             check=False,
             capture_output=True,
             text=True,
-            env=_environment(self._stack),
+            env=self._stack.process_environment(),
         )
         if result.returncode:
             reason = (result.stderr or result.stdout).strip().splitlines()[-1]
@@ -128,9 +123,23 @@ class Supervisor:
             for one in reports
         }
 
+    def state(self, name: str) -> State:
+        """The state of one program; raises `StackError` if the daemon doesn't answer."""
+        states = self.states()
+        if name not in states:
+            raise self._has_stopped()
+        return states[name]
+
     def start_program(self, name: str) -> None:
-        """Start a program without waiting for it."""
-        self._call("startProcess", name, False)
+        """Start a program without waiting for it; raises `StackError` if the daemon can't."""
+        try:
+            self._call("startProcess", name, False)
+        except xmlrpc.client.Fault as fault:
+            raise StackError(
+                f"{name} can't be started ({fault.faultString}): run `make down`, then try again."
+            ) from fault
+        except (OSError, HTTPException) as error:
+            raise self._has_stopped() from error
 
     def stop_program(self, name: str) -> None:
         """Send a program its stop signal without waiting for it."""
@@ -146,6 +155,10 @@ class Supervisor:
         except (OSError, HTTPException):
             return
 
+    def _has_stopped(self) -> StackError:
+        log = self._stack.log_folder / "supervisord.log"
+        return StackError(f"The supervisor has stopped ({log} says why): run `make down`, then try again.")
+
     def _call(self, method: str, *arguments: object) -> object:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
         try:
@@ -153,21 +166,6 @@ class Supervisor:
             return getattr(server.supervisor, method)(*arguments)
         finally:
             transport.close()
-
-
-def _environment(stack: Stack) -> dict[str, str]:
-    """What every program inherits: little of the shell, so that a stack runs the same from any of them."""
-    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    path = os.pathsep.join((str(Path(sys.prefix, "bin")), os.environ.get("PATH", os.defpath)))
-    return {
-        **inherited,
-        "PATH": path,
-        "LANG": "C.UTF-8",
-        "TZ": "UTC",
-        # Without it a program that sets its own title overwrites its environment, and MARKER with it.
-        "SPT_NOENV": "1",
-        MARKER: str(stack.home),
-    }
 
 
 def render_configuration(stack: Stack, programs: Iterable[Program]) -> str:
@@ -183,9 +181,9 @@ def render_configuration(stack: Stack, programs: Iterable[Program]) -> str:
 def _section(program: Program, log: Path) -> str:
     return PROGRAM.format(
         name=program.name,
-        command=shlex.join(program.command).replace("%", "%%"),
+        command=shlex.join(program.command()).replace("%", "%%"),
         directory=program.directory,
-        environment=",".join(f"{name}={_quoted(name, value)}" for name, value in program.environment.items()),
+        environment=",".join(f"{name}={_quoted(name, value)}" for name, value in program.environment().items()),
         user=f"user={program.user}" if program.user else "",
         stop_signal=program.stop_signal,
         stop_within=program.stop_within,

@@ -22,6 +22,7 @@ class CheckpointError(RuntimeError):
 
 
 class _Plan(msgspec.Struct):
+    timestamp: int = msgspec.field(name="batchTimestampMs")
     watermark: int = msgspec.field(name="batchWatermarkMs")
 
 
@@ -35,6 +36,8 @@ class Batch:
 
     query_id: UUID
     batch_id: int
+    planned_at: datetime
+    """The batch's clock: what `current_timestamp()` is in it, also when it comes again."""
     start_offsets: Offsets
     end_offsets: Offsets
     """Exclusive."""
@@ -67,24 +70,31 @@ class Checkpoint:
         query_id = self.query_id
         if query_id is None:
             raise CheckpointError(f"{self.folder / 'metadata'} is missing")
-        watermark, end_offsets = self._plan(batch_id)
-        start_offsets = self._plan(batch_id - 1)[1] if batch_id else {}
-        return Batch(query_id, batch_id, start_offsets, end_offsets, _timestamp(watermark))
+        plan, end_offsets = self._plan(batch_id)
+        before = self._plan(batch_id - 1)[1] if batch_id else self._initial_offsets()
+        start_offsets = dict.fromkeys(end_offsets, 0) | before  # a new partition is read from its first record
+        planned_at = datetime.fromtimestamp(plan.timestamp / 1000, UTC)
+        return Batch(query_id, batch_id, planned_at, start_offsets, end_offsets, _timestamp(plan.watermark))
 
     def next_watermark(self, batch_id: int) -> datetime | None:
         """Watermark of the batch that follows a committed one."""
         (commit,) = self._read("commits", batch_id, _Commit)
         return _timestamp(commit.next_watermark)
 
-    def _plan(self, batch_id: int) -> tuple[int, Offsets]:
+    def _plan(self, batch_id: int) -> tuple[_Plan, Offsets]:
         plan, offsets_by_topic = self._read("offsets", batch_id, _Plan, dict[str, Offsets])
         (offsets,) = offsets_by_topic.values()
-        return plan.watermark, offsets
+        return plan, offsets
+
+    def _initial_offsets(self) -> Offsets:
+        (offsets_by_topic,) = self._read("sources/0", 0, dict[str, Offsets])
+        (offsets,) = offsets_by_topic.values()
+        return dict(offsets)
 
     def _read(self, log: str, batch_id: int, *line_types: Any) -> list[Any]:
         file = self.folder / log / str(batch_id)
         try:
-            version, *lines = file.read_bytes().splitlines()
+            version, *lines = file.read_bytes().removeprefix(b"\0").splitlines()  # the Kafka source writes a NUL first
             if version != b"v1":
                 raise CheckpointError(f"{file}: format {version.decode()!r} is not known")
             return [msgspec.json.decode(line, type=kind) for line, kind in zip(lines, line_types, strict=True)]

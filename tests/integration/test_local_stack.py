@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import smtplib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,9 +20,10 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from local_stack import Stack, StackError, down, running, up
-from local_stack.environment import REPO
+from local_stack.environment import MARKER, REPO
 from local_stack.leftovers import find_processes
 from local_stack.lifecycle import status
+from local_stack.supervisor import Supervisor
 
 SERVICES = ("postgres", "kafka", "mail")
 LOGINS = {
@@ -197,6 +199,25 @@ def test_a_killed_program_comes_back_by_itself(stack, name):
     up(stack, *SERVICES)
 
 
+def test_a_program_that_the_supervisor_retries_is_waited_for(stack):
+    supervisor = Supervisor(stack)
+    supervisor.stop_program("mail")
+    wait_until(lambda: supervisor.state("mail").state == "STOPPED")
+    with socket.create_server(("127.0.0.1", stack.ports.mail)):
+        supervisor.start_program("mail")
+        wait_until(lambda: supervisor.state("mail").state == "BACKOFF")
+    up(stack, "mail")
+    assert supervisor.state("mail").state == "RUNNING"
+
+
+def test_a_start_waits_for_a_stop_that_is_under_way(stack):
+    supervisor = Supervisor(stack)
+    supervisor.stop_program("kafka")
+    assert supervisor.state("kafka").state == "STOPPING"
+    up(stack, "kafka")
+    assert supervisor.state("kafka").state == "RUNNING"
+
+
 def test_data_outlives_the_kill_of_postgres(stack):
     with connect(stack, "web_traffic_owner") as connection:
         connection.execute("CREATE TABLE kept AS SELECT 42 AS n")
@@ -227,6 +248,19 @@ def test_a_stop_leaves_no_process_and_a_second_one_finds_nothing(stack):
     assert down(stack)
     assert find_processes(stack) == []
     assert not down(stack)
+
+
+def test_a_process_in_a_session_of_its_own_is_ended_too(stack):
+    environment = {**os.environ, MARKER: str(stack.home)}
+    strayed = subprocess.Popen(["sleep", "300"], env=environment, start_new_session=True)
+    down(stack)
+    assert not psutil.pid_exists(strayed.pid)
+
+
+def test_a_stop_needs_neither_java_nor_jars(stack, monkeypatch):
+    monkeypatch.setenv("JAVA_HOME", "/nowhere")
+    assert down(stack)
+    assert find_processes(stack) == []
 
 
 def test_a_program_that_cannot_start_shows_its_log(home):

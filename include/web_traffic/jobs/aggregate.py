@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 import psycopg
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
@@ -36,8 +37,9 @@ def aggregate(settings: Settings) -> Summary:
             with timed(phases, "session"):
                 spark = start_session(settings)
             with timed(phases, "stream"):
-                query = start_stream(spark, settings, run.run_id)
-                query.awaitTermination()
+                sink = Sink(settings, run.run_id)
+                query = start_stream(spark, settings, sink)
+                await_end(query, sink)
             with timed(phases, "books"):
                 batches = observed_batches(query)
                 checkpoint = Checkpoint(settings.checkpoint_location)
@@ -64,13 +66,27 @@ def start_session(settings: Settings) -> SparkSession:
     )
 
 
-def start_stream(spark: SparkSession, settings: Settings, run_id: int) -> StreamingQuery:
+class Sink:
+    """What Spark calls for each batch; it keeps an error as it was, where Spark hands on only its text."""
+
+    def __init__(self, settings: Settings, run_id: int) -> None:
+        """Write as the run of this number."""
+        self.settings = settings
+        self.run_id = run_id
+        self.error: Exception | None = None
+
+    def __call__(self, hits: DataFrame, batch_id: int) -> None:
+        """Write one batch."""
+        try:
+            batch = Checkpoint(self.settings.checkpoint_location).batch(batch_id)
+            write_batch(hits, batch, self.run_id, self.settings)
+        except Exception as error:
+            self.error = error
+            raise
+
+
+def start_stream(spark: SparkSession, settings: Settings, sink: Sink) -> StreamingQuery:
     """Start the query: read, decode, observe ahead of the watermark, count, write."""
-    checkpoint = Checkpoint(settings.checkpoint_location)
-
-    def write(hits: DataFrame, batch_id: int) -> None:
-        write_batch(hits, checkpoint.batch(batch_id), run_id, settings)
-
     records = read_stream(spark, settings).observe("records", F.count(F.lit(1)).alias("read"))
     decoded = decode_records(records, settings).observe(
         "decoded", F.sum("rejected").alias("rejected"), F.sum("future").alias("future")
@@ -81,9 +97,17 @@ def start_stream(spark: SparkSession, settings: Settings, run_id: int) -> Stream
         .outputMode("append")
         .option("checkpointLocation", str(settings.checkpoint_location))
         .trigger(availableNow=True)
-        .foreachBatch(write)
+        .foreachBatch(sink)
         .start()
     )
+
+
+def await_end(query: StreamingQuery, sink: Sink) -> None:
+    """Wait for the last batch; raises the sink's own error if that is what ended the query."""
+    try:
+        query.awaitTermination()
+    except StreamingQueryException as error:
+        raise (sink.error or error) from error
 
 
 def observed_batches(query: StreamingQuery) -> list[Observed]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from web_traffic.recount.rules import WINDOW_US, Future, Hit, Rejected, classify
+from web_traffic.recount.rules import WINDOW_US, Future, Hit, Rejected, classify, written
 
 WATERMARK_DELAY_MS = 60_000
 
@@ -36,7 +36,7 @@ class Batch:
     end_offsets: dict[int, int]
     """Exclusive."""
     watermark_us: int | None
-    committed_us: int
+    planned_us: int
     read: int | None = None
     rejected: int | None = None
     future: int | None = None
@@ -80,6 +80,7 @@ class Expected:
     late: int = 0
     superseded: int = 0
     open_hits: int = 0
+    """Of all queries: what an abandoned checkpoint left open, a rebuilt one counts again."""
     disagreements: list[str] = field(default_factory=list)
     """Where the ledger says other things than the records."""
 
@@ -93,7 +94,7 @@ def tally(records: Iterable[Record], batches: list[Batch], max_clock_skew_us: in
     find = _Finder(batches)
     for record in records:
         for index in find.batches_of(record):
-            clock_us = min(record.timestamp_ms * 1000, batches[index].committed_us)
+            clock_us = min(record.timestamp_ms * 1000, batches[index].planned_us)
             tallies[index].add(classify(record.value, clock_us + max_clock_skew_us))
     return tallies
 
@@ -104,7 +105,8 @@ def expect(batches: list[Batch], tallies: list[Tally]) -> Expected:
     A batch runs under the newest event time of the batches before it, less a minute (and never goes back). It emits
     the windows that end at or before that watermark, and drops as late what falls in a window that the batch *before*
     it has emitted: Spark 3.4 and later tell the two apart (SPARK-40925). Windows that an earlier query has sealed
-    are not written again: their hits are superseded.
+    are not written again: their hits are superseded. Before its first event a query's watermark is 1970, so that
+    older events are always late.
     """
     expected = Expected()
     by_query: dict[str, list[tuple[Batch, Tally]]] = {}
@@ -146,7 +148,8 @@ def _expect_query(expected: Expected, query: list[tuple[Batch, Tally]]) -> None:
 
 def _disagreements(batch: Batch, counted: Tally, watermark_us: int) -> Iterator[str]:
     if (batch.watermark_us or 0) != watermark_us:
-        yield f"{batch}: watermark {batch.watermark_us} in the ledger, {watermark_us} by the events (µs)"
+        recorded_at, found_at = written(batch.watermark_us), written(watermark_us or None)
+        yield f"{batch}: watermark {recorded_at} in the ledger, {found_at} by the events"
     for name in ("read", "rejected", "future"):
         recorded, found = getattr(batch, name), getattr(counted, name)
         if recorded is not None and recorded != found:

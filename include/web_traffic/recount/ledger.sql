@@ -6,7 +6,7 @@ SELECT
     b.start_offsets,
     b.end_offsets,
     (extract(EPOCH FROM b.watermark) * 1000000)::bigint AS watermark_us,
-    (extract(EPOCH FROM b.committed_at) * 1000000)::bigint AS committed_us,
+    (extract(EPOCH FROM b.planned_at) * 1000000)::bigint AS planned_us,
     b.read,
     b.rejected,
     b.future

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from web_traffic.recount.counting import Expected, Window
+from web_traffic.recount.rules import written
 
 _SAMPLES = 5
 
@@ -20,8 +20,8 @@ class Difference(NamedTuple):
 
     def __str__(self) -> str:
         window_us, host, referrer = self.window
-        start = datetime.fromtimestamp(window_us / 1e6, UTC).isoformat()
-        return f"{start} {host} from {referrer!r}: {self.found:,} in the table, {self.expected:,} by the events"
+        hits = f"{self.found:,} in the table, {self.expected:,} by the events"
+        return f"{written(window_us)} {host} from {referrer!r}: {hits}"
 
 
 @dataclass(slots=True)
@@ -113,6 +113,7 @@ def compare(expected: Expected, found: Counter[Window], sealed_until_us: int | N
             recount.different.add(difference)
     if sealed_until_us != expected.sealed_until_us:
         recount.ledger_errors.append(
-            f"sealed_until {sealed_until_us} in etl.pipeline, {expected.sealed_until_us} by the events (µs)"
+            f"sealed_until {written(sealed_until_us)} in etl.pipeline, "
+            f"{written(expected.sealed_until_us)} by the events"
         )
     return recount

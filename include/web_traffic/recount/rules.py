@@ -65,6 +65,11 @@ def microseconds(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
+def written(at_us: int | None) -> str:
+    """Write a time for people; None is one that has not come."""
+    return "none" if at_us is None else (_EPOCH + timedelta(microseconds=at_us)).isoformat()
+
+
 def _parse(value: bytes | None) -> Hit:
     if value is None:
         raise _Broken("null value")

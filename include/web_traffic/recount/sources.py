@@ -140,7 +140,7 @@ def _batch(
     start_offsets: dict[str, int],
     end_offsets: dict[str, int],
     watermark_us: int | None,
-    committed_us: int,
+    planned_us: int,
     *counts: int | None,
 ) -> Batch:
     return Batch(
@@ -149,6 +149,6 @@ def _batch(
         {int(partition): offset for partition, offset in start_offsets.items()},
         {int(partition): offset for partition, offset in end_offsets.items()},
         watermark_us,
-        committed_us,
+        planned_us,
         *counts,
     )

@@ -74,10 +74,10 @@ def _produce(settings: Settings, traffic: Traffic, options: argparse.Namespace) 
 
 
 def _live(settings: Settings, traffic: Traffic, options: argparse.Namespace) -> None:
+    sender = Sender(settings, give_up_after=None)
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    sender = Sender(settings, give_up_after=None)
     sys.stdout.write(f"Sending {options.rate:g} events per second to {settings.kafka_topic} until stopped.\n")
     sys.stdout.flush()
     send_live(sender, traffic, options.rate, stop)
@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     produce = commands.add_parser(
         "produce", parents=[world], help="send the events of a stretch of time, at full speed"
     )
-    produce.add_argument("--events", type=_natural, required=True, help="how many")
+    produce.add_argument("--events", type=_whole_number, required=True, help="how many")
     produce.add_argument(
         "--start", type=_time, help="begin of the stretch, RFC 3339 (default: an hour before its end)"
     )
@@ -123,25 +123,31 @@ def _parser() -> argparse.ArgumentParser:
         "--truth", type=Path, metavar="FILE", help="write what a correct pipeline must count (NDJSON)"
     )
     live = commands.add_parser("live", parents=[world], help="send events as they happen, until SIGTERM or Ctrl-C")
-    live.add_argument("--rate", type=_rate_option, required=True, help="events per second, on average")
+    live.add_argument("--rate", type=_events_per_second, required=True, help="events per second, on average")
     return parser
 
 
 def _time(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-01-31T12:00:00Z") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _natural(text: str) -> int:
-    if not text.replace("_", "").isdecimal():
+def _whole_number(text: str) -> int:
+    if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
 
 
-def _rate_option(text: str) -> float:
-    rate = float(text)
+def _events_per_second(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0
     if not 0 < rate < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a rate above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return rate
 
 

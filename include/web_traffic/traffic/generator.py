@@ -44,7 +44,7 @@ class Traffic:
 
     Hosts, their pages and referrers follow Zipf's law; the rate follows the day (UTC) and has bursts. `late`,
     `malformed` and `future` are shares of all events: late ones are 2 to 20 minutes behind their place in the stream,
-    all others at most 8 seconds; future ones an hour to five days ahead of it; malformed ones break the contract.
+    all others at most 9 seconds; future ones an hour to five days ahead of it; malformed ones break the contract.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ def listener():
 
 
 def program(*ports):
-    return Program(name="it", title="It", command=["it"], directory="/", ports=ports)
+    return Program(name="it", title="It", command=list, directory="/", ports=ports)
 
 
 def test_a_busy_port_is_named_with_its_variable(tmp_path, listener):

@@ -7,8 +7,8 @@ from local_stack.programs import Program, choose
 
 NAMES = ("postgres", "mail", "airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer")
 PROGRAMS = {
-    **{name: Program(name=name, title=name, command=[name], directory="/") for name in NAMES},
-    "traffic": Program(name="traffic", title="traffic", command=["traffic"], directory="/", is_optional=True),
+    **{name: Program(name=name, title=name, command=list, directory="/") for name in NAMES},
+    "traffic": Program(name="traffic", title="traffic", command=list, directory="/", is_optional=True),
 }
 
 

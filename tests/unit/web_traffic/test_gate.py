@@ -19,9 +19,11 @@ def write_log(folder: Path, log: str, batch_id: int, *lines: dict) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a checkpoint as a finished run leaves it: batch 0 read 5 records, batch 1 closed the windows."""
+    write_log(tmp_path, "sources/0", 0, {"traffic": {"0": 0, "1": 0}})
     (tmp_path / "metadata").write_text('{"id": "8f4a4e6e-6a5b-4a6e-9d38-5b8f4f5d0a11"}')
     for batch_id, watermark in ((0, 0), (1, MINUTE)):
-        write_log(tmp_path, "offsets", batch_id, {"batchWatermarkMs": watermark}, {"traffic": {"0": 2, "1": 3}})
+        plan = {"batchWatermarkMs": watermark, "batchTimestampMs": 9 * MINUTE}
+        write_log(tmp_path, "offsets", batch_id, plan, {"traffic": {"0": 2, "1": 3}})
         write_log(tmp_path, "commits", batch_id, {"nextBatchWatermarkMs": MINUTE})
     return tmp_path
 

@@ -1,6 +1,7 @@
 """The generator: same seed, same bytes; what it says of an event is true; the shares are what was asked for."""
 
 import json
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import pytest
 
 from web_traffic.recount import Future, Hit, Rejected, classify
 from web_traffic.traffic import Event, Traffic, Truth, WindowHits
+from web_traffic.traffic.__main__ import main
 from web_traffic.traffic.damage import DAMAGES
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -35,8 +37,10 @@ def test_the_same_arguments_give_the_same_bytes(events: list[Event]) -> None:
     assert generate(50_000) == events
 
 
-def test_another_seed_gives_other_bytes(events: list[Event]) -> None:
-    assert [event.value for event in generate(100, seed=8)] != [event.value for event in events[:100]]
+def test_another_seed_gives_other_bytes_at_other_times(events: list[Event]) -> None:
+    others = generate(50_000, seed=8)
+    assert {event.value for event in others}.isdisjoint(event.value for event in events if event.kind != "rejected")
+    assert [event.timestamp_ms for event in others] != [event.timestamp_ms for event in events]
 
 
 def test_a_call_does_not_depend_on_the_calls_before(events: list[Event]) -> None:
@@ -206,3 +210,37 @@ def test_truth_file_has_the_totals_and_then_a_line_for_each_window(tmp_path: Pat
         '{"window_start": "2026-01-01T12:00:00+00:00", "host": "ä.example", "referrer": "x", "num_hits": 2}',
     ]
     assert next(truth.windows()) == WindowHits(START, "ä.example", None, 1)
+
+
+@pytest.mark.parametrize("command", [["produce", "--events", "1"], ["live", "--rate", "1"]])
+def test_a_broker_that_is_away_is_one_line_and_exit_code_1(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"127.0.0.1:{server.getsockname()[1]}"
+    monkeypatch.setenv("KAFKA_URL", url)
+    monkeypatch.setattr("web_traffic.traffic.sending._ANSWER_SECONDS", 0.5)
+    assert main(command) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"Kafka at {url} does not answer")
+    assert line.endswith("is it up, and is KAFKA_URL right?")
+
+
+def test_a_stretch_that_has_not_come_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["produce", "--events", "1", "--end", "2999-01-01"]) == 1
+    assert "--end 2999-01-01T00:00:00+00:00 has not come yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["produce", "--events", "-1"], "argument --events: '-1' is not a whole number"),
+        (["produce", "--events", "1", "--end", "noon"], "argument --end: 'noon' is not a time such as"),
+        (["live", "--rate", "0"], "argument --rate: '0' is not a number above 0"),
+        (["live", "--rate", "fast"], "argument --rate: 'fast' is not a number above 0"),
+    ],
+)
+def test_wrong_usage_is_told(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert said in capsys.readouterr().err

@@ -92,6 +92,7 @@ CREATE TABLE etl.batch (
     query_id uuid NOT NULL,
     batch_id bigint NOT NULL,
     run_id bigint NOT NULL REFERENCES etl.run,
+    planned_at timestamptz NOT NULL,
     start_offsets jsonb NOT NULL,
     end_offsets jsonb NOT NULL,
     watermark timestamptz,
@@ -108,6 +109,7 @@ COMMENT ON TABLE etl.batch IS 'Ledger: a row means that the batch is in aggregat
 COMMENT ON COLUMN etl.batch.query_id IS 'Id of the streaming query: batch numbers start again at 0 in a new checkpoint';
 COMMENT ON COLUMN etl.batch.batch_id IS 'Number of the micro-batch within the query';
 COMMENT ON COLUMN etl.batch.run_id IS 'Run that wrote the batch';
+COMMENT ON COLUMN etl.batch.planned_at IS 'When Spark planned the batch: the clock by which an event is from the future';
 COMMENT ON COLUMN etl.batch.start_offsets IS 'First offset of the batch, by partition';
 COMMENT ON COLUMN etl.batch.end_offsets IS 'Offset after the last one of the batch, by partition';
 COMMENT ON COLUMN etl.batch.watermark IS 'Watermark that the batch ran under; NULL before there was one';

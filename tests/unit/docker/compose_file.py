@@ -1,0 +1,54 @@
+"""Reads docker-compose.yaml as docker compose does, for the tests."""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from local_stack.environment import REPO
+
+COMPOSE = REPO / "docker-compose.yaml"
+VARIABLE = re.compile(r"\$(?:(?P<escape>\$)|\{(?P<name>[A-Z_]+):\?make \.env, see docs/docker\.md\})")
+"""The only form of a variable in the file: one without a default, which says what to do when it is missing."""
+
+Service = dict[str, Any]
+
+
+def load() -> dict[str, Any]:
+    """The file with its variables as they stand."""
+    loaded: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())
+    return loaded
+
+
+def interpolated(node: Any, values: Mapping[str, str | None]) -> Any:
+    """A part of the file with its variables filled in."""
+    if isinstance(node, dict):
+        return {key: interpolated(value, values) for key, value in node.items()}
+    if isinstance(node, list):
+        return [interpolated(value, values) for value in node]
+    if isinstance(node, str):
+        return VARIABLE.sub(lambda found: "$" if found["escape"] else str(values[found["name"]]), node)
+    return node
+
+
+def strings(node: Any) -> Iterator[str]:
+    """Every text in a part of the file."""
+    if isinstance(node, dict | list):
+        for value in node.values() if isinstance(node, dict) else node:
+            yield from strings(value)
+    elif isinstance(node, str):
+        yield node
+
+
+def environment(service: Service) -> dict[str, str]:
+    """The environment of a service."""
+    return {name: str(value) for name, value in service["environment"].items()}
+
+
+def arguments(service: Service) -> tuple[str, ...]:
+    """The command of a service; of a shell script its last line."""
+    command = service["command"]
+    line = command if isinstance(command, str) else command[-1].strip().splitlines()[-1]
+    return tuple(shlex.split(line.removeprefix("exec airflow ")))

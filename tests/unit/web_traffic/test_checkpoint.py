@@ -1,0 +1,53 @@
+"""Reading Spark's checkpoint files."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from web_traffic.checkpoint import Checkpoint, CheckpointError
+
+PLAN = {"batchWatermarkMs": 0, "batchTimestampMs": 1_774_785_600_000, "conf": {}}
+
+
+def write(file: Path, *lines: object, prefix: str = "") -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(prefix + "\n".join(["v1", *map(json.dumps, lines)]))
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Checkpoint:
+    (tmp_path / "metadata").write_text('{"id": "8f4a4e6e-6a5b-4a6e-9d38-5b8f4f5d0a11"}')
+    write(tmp_path / "sources" / "0" / "0", {"traffic": {"0": 100}}, prefix="\0")
+    write(tmp_path / "offsets" / "0", PLAN, {"traffic": {"0": 105}})
+    write(tmp_path / "offsets" / "1", PLAN | {"batchWatermarkMs": 1_774_785_539_999}, {"traffic": {"0": 107, "1": 3}})
+    return Checkpoint(tmp_path)
+
+
+def test_the_first_batch_starts_where_the_source_began(checkpoint: Checkpoint) -> None:
+    batch = checkpoint.batch(0)
+    assert (batch.start_offsets, batch.end_offsets, batch.watermark) == ({"0": 100}, {"0": 105}, None)
+    assert batch.planned_at == datetime(2026, 3, 29, 12, tzinfo=UTC)
+
+
+def test_a_later_batch_starts_where_the_one_before_ended_and_a_new_partition_at_zero(checkpoint: Checkpoint) -> None:
+    batch = checkpoint.batch(1)
+    assert (batch.start_offsets, batch.end_offsets) == ({"0": 105, "1": 0}, {"0": 107, "1": 3})
+    assert batch.watermark == datetime(2026, 3, 29, 11, 58, 59, 999_000, UTC)
+
+
+def test_a_batch_that_was_never_planned_is_an_error_with_the_file_name(checkpoint: Checkpoint) -> None:
+    with pytest.raises(CheckpointError, match="offsets/2"):
+        checkpoint.batch(2)
+
+
+def test_a_checkpoint_that_does_not_exist_yet_has_nothing(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "none")
+    assert (checkpoint.query_id, checkpoint.newest_planned(), checkpoint.newest_committed()) == (None, None, None)
+
+
+def test_hidden_checksum_and_temporary_files_are_no_batches(checkpoint: Checkpoint) -> None:
+    for name in (".1.crc", ".2.tmp", "3.compact"):
+        (checkpoint.folder / "offsets" / name).touch()
+    assert checkpoint.newest_planned() == 1
