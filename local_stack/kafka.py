@@ -95,7 +95,7 @@ def _write_properties(file: Path, settings: dict[str, object]) -> None:
 
 def _format(properties: Path) -> None:
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    tool = [*_java("-Xmx128m"), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+    tool = [*_java("-Xmx128m"), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)]
     result = subprocess.run(tool, check=False, capture_output=True, text=True)
     if result.returncode:
         reason = (result.stderr or result.stdout).strip().splitlines()[-1]

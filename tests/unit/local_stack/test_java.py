@@ -1,6 +1,7 @@
 """Which Java is taken, and what is said when none will do."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from local_stack.java import java_home, java_version
 ADVICE = "install a JDK 17 or newer, or point JAVA_HOME at one"
 
 
-def fake_java(home, version):
+def fake_java(home: Path, version: str) -> Path:
     java = home / "bin" / "java"
     java.parent.mkdir(parents=True)
     report = f"    java.home = {home}\\n    java.specification.version = {version}\\n"
@@ -19,41 +20,41 @@ def fake_java(home, version):
     return home
 
 
-def test_no_java_at_all(tmp_path):
+def test_no_java_at_all(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=re.escape(f"No Java is on the PATH: {ADVICE}.")):
         java_home({"PATH": str(tmp_path)})
 
 
-def test_a_java_home_without_java(tmp_path):
+def test_a_java_home_without_java(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=re.escape(f"JAVA_HOME={tmp_path} holds no bin/java: {ADVICE}.")):
         java_home({"JAVA_HOME": str(tmp_path)})
 
 
 @pytest.mark.parametrize(("reported", "version"), [("1.8", 8), ("11", 11), ("16", 16)])
-def test_a_java_that_is_too_old(tmp_path, reported, version):
+def test_a_java_that_is_too_old(tmp_path: Path, reported: str, version: int) -> None:
     home = fake_java(tmp_path / reported, reported)
     with pytest.raises(StackError, match=rf"is Java {version}, too old for Kafka and Spark: {ADVICE}"):
         java_home({"JAVA_HOME": str(home)})
 
 
-def test_a_program_that_is_no_java(tmp_path):
+def test_a_program_that_is_no_java(tmp_path: Path) -> None:
     (tmp_path / "java").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "java").chmod(0o755)
     with pytest.raises(StackError, match="does not run as a Java"):
         java_home({"PATH": str(tmp_path)})
 
 
-def test_java_home_wins_over_the_path(tmp_path):
+def test_java_home_wins_over_the_path(tmp_path: Path) -> None:
     first, second = fake_java(tmp_path / "a", "21"), fake_java(tmp_path / "b", "25")
     assert java_home({"JAVA_HOME": str(first), "PATH": str(second / "bin")}) == first
 
 
-def test_the_home_is_what_the_java_on_the_path_says(tmp_path):
+def test_the_home_is_what_the_java_on_the_path_says(tmp_path: Path) -> None:
     home = fake_java(tmp_path / "real", "17")
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "java").symlink_to(home / "bin" / "java")
     assert java_home({"PATH": str(tmp_path / "links")}) == home
 
 
-def test_the_version_is_what_the_java_says(tmp_path):
+def test_the_version_is_what_the_java_says(tmp_path: Path) -> None:
     assert java_version({"JAVA_HOME": str(fake_java(tmp_path / "new", "25"))}) == 25
