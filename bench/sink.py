@@ -49,6 +49,7 @@ def compare(rows: int, rounds: int) -> None:
 def make_database(stack: "Stack") -> dict[str, str]:  # type: ignore[name-defined]  # noqa: F821
     """Make a fresh database `bench` and return the environment that leads to it."""
     import psycopg
+
     from local_stack.postgres import make_warehouse
     from web_traffic.settings import Settings
     from web_traffic.warehouse.connection import connect
@@ -70,6 +71,7 @@ def measure(way: str, rows: int) -> dict[str, float]:
     """Write that many windows in one way, within this Spark application."""
     from pyspark.sql import SparkSession
     from pyspark.sql import functions as F
+
     from web_traffic.checkpoint import Batch
     from web_traffic.settings import Settings
     from web_traffic.warehouse.connection import connect

@@ -6,6 +6,7 @@ here, so an event is judged the same way whoever asks.
 
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -41,7 +42,7 @@ class Event(msgspec.Struct, gc=False):
 
 
 class Reason(StrEnum):
-    """Why a record is rejected."""
+    """Why a record is not counted; `FUTURE` is the one that does not lie in the record alone."""
 
     NULL_VALUE = "null value"
     NOT_JSON = "not JSON"
@@ -55,6 +56,7 @@ class Reason(StrEnum):
     TIME_OUT_OF_RANGE = "event_time not within the years 2 to 9998"
     REFERRER_NOT_TEXT = "referrer not a string"
     NUL_CHARACTER = "NUL character in host or referrer"
+    FUTURE = "from the future"
 
 
 class Rejected(ValueError):
@@ -111,20 +113,30 @@ def _reason(value: bytes) -> Reason:
     return Reason.TIME_NOT_RFC3339
 
 
-def decode(records: pa.RecordBatch) -> pa.Table:
-    """Decode a batch of `RECORDS` and count it in advance, as `COUNTS`.
+class Decoded(NamedTuple):
+    """What a batch of records comes to."""
+
+    counts: pa.Table
+    """`COUNTS`."""
+    reasons: dict[int, Reason]
+    """Why a record is not counted, by its row in the batch."""
+
+
+def decode(records: pa.RecordBatch) -> Decoded:
+    """Decode a batch that has the columns of `RECORDS`, and count it in advance.
 
     Each row of hits stands for all events of the batch with one window, host and referrer, and carries the newest
     event time among them. The window of the newest is the window of all, and the newest is what a watermark looks at,
     so watermark and windows come out exactly as they would from single events.
     """
     events, rows = [], []
+    reasons: dict[int, Reason] = {}
     for row, value in enumerate(records["value"].to_pylist()):
         try:
             events.append(parse(value))
             rows.append(row)
-        except Rejected:
-            continue
+        except Rejected as rejected:
+            reasons[row] = rejected.reason
     accepted = pa.table(
         [
             pa.array([event.event_time for event in events], pa.timestamp("us", "UTC")),
@@ -133,10 +145,11 @@ def decode(records: pa.RecordBatch) -> pa.Table:
         ],
         names=["event_time", "host", "referrer"],
     )
-    is_future = pc.greater(accepted["event_time"], records["accepted_until"].take(pa.array(rows, pa.int64())))
+    accepted_rows = pa.array(rows, pa.int64())
+    is_future = pc.greater(accepted["event_time"], records["accepted_until"].take(accepted_rows))
+    future = dict.fromkeys(accepted_rows.filter(is_future.combine_chunks()).to_pylist(), Reason.FUTURE)
     hits = _count_windows(accepted.filter(pc.invert(is_future)))
-    rejected = records.num_rows - accepted.num_rows
-    return pa.concat_tables([hits, _tally(rejected, future=pc.sum(is_future).as_py() or 0)])
+    return Decoded(pa.concat_tables([hits, _tally(len(reasons), len(future))]), reasons | future)
 
 
 def _count_windows(events: pa.Table) -> pa.Table:
@@ -149,12 +162,5 @@ def _count_windows(events: pa.Table) -> pa.Table:
 
 
 def _tally(rejected: int, future: int) -> pa.Table:
-    row = {
-        "event_time": None,
-        "host": None,
-        "referrer": None,
-        "hits": 0,
-        "rejected": rejected,
-        "future": future,
-    }
+    row = {"event_time": None, "host": None, "referrer": None, "hits": 0, "rejected": rejected, "future": future}
     return pa.Table.from_pylist([row], schema=COUNTS)

@@ -1,6 +1,6 @@
 """The broker's side of Kafka, without Spark: the topic and its end offsets."""
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from web_traffic.checkpoint import Offsets
@@ -31,6 +31,22 @@ def ensure_topic(settings: Settings) -> bool:
             raise
         return False
     return True
+
+
+def topic_id(settings: Settings) -> str:
+    """Kafka's own id of the topic; a topic that is made anew under the same name has another.
+
+    Raises `KafkaUnavailable` or `TopicMissing`.
+    """
+    admin = _admin(settings)  # its answers end with it
+    topics = TopicCollection([settings.kafka_topic])
+    try:
+        answer = admin.describe_topics(topics, request_timeout=TIMEOUT_SECONDS)[settings.kafka_topic]
+        return str(answer.result(2 * TIMEOUT_SECONDS).topic_id)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise TopicMissing(f"topic {settings.kafka_topic} does not exist at {settings.kafka_url}") from error
+        raise KafkaUnavailable(f"no Kafka broker answers at {settings.kafka_url}: is it up?") from error
 
 
 def end_offsets(settings: Settings) -> Offsets:

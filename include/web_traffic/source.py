@@ -1,6 +1,6 @@
 """Spark's side of Kafka: the stream of new records, decoded and counted in advance."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -8,6 +8,8 @@ from pyspark.sql import functions as F
 
 from web_traffic.events import COUNTS, decode
 from web_traffic.settings import Settings
+from web_traffic.warehouse.rejected import COLUMNS as REJECTED_COLUMNS
+from web_traffic.warehouse.rejected import RejectedEvents
 
 COUNTS_DDL = "event_time timestamp, host string, referrer string, hits long, rejected long, future long"
 
@@ -36,17 +38,27 @@ def read_stream(spark: SparkSession, settings: Settings) -> DataFrame:
     )
 
 
-def decode_records(records: DataFrame, settings: Settings) -> DataFrame:
-    """Decode Kafka records into pre-counted hits (`events.COUNTS`).
+def decode_records(records: DataFrame, settings: Settings, topic_id: str) -> DataFrame:
+    """Decode Kafka records into pre-counted hits (`events.COUNTS`), and keep those that are not counted.
 
     An event is from the future when it is ahead of its Kafka timestamp, or of the clock if that is earlier, by more
     than the allowed skew. On a stream the clock is the batch's own time, which a replay sees again.
     """
     skew = F.expr(f"make_dt_interval(0, 0, 0, {settings.max_clock_skew.total_seconds()})")
     accepted_until = F.least("timestamp", F.current_timestamp()) + skew
-    return records.select("value", accepted_until.alias("accepted_until")).mapInArrow(_decode_batches, COUNTS_DDL)
+    columns = (*REJECTED_COLUMNS, accepted_until.alias("accepted_until"))
+    return records.select(*columns).mapInArrow(_decoder(settings, topic_id), COUNTS_DDL)
 
 
-def _decode_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        yield from decode(batch).cast(COUNTS).combine_chunks().to_batches()
+def _decoder(settings: Settings, topic_id: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return what a task does with its records."""
+
+    def decode_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        with RejectedEvents(settings, topic_id) as rejected_events:
+            for records in batches:
+                decoded = decode(records)
+                if decoded.reasons:
+                    rejected_events.add(records, decoded.reasons)
+                yield from decoded.counts.cast(COUNTS).combine_chunks().to_batches()
+
+    return decode_batches

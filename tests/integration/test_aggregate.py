@@ -1,6 +1,7 @@
 """The Spark application on the real Kafka and PostgreSQL, against a recount of what was produced."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,6 +36,10 @@ def books(summary: dict[str, Any]) -> tuple[int, ...]:
         summary[name] for name in ("rejected", "future", "late", "superseded", "emitted", "open_after")
     )
     return tuple(summary[name] for name in ("read", "rejected", "future", "late", "emitted", "open_after"))
+
+
+def kept_records(pipeline: Pipeline) -> Counter[tuple[str, bytes | None]]:
+    return Counter(pipeline.query("SELECT reason, value FROM etl.rejected_event"))
 
 
 def test_an_hour_across_midnight_is_counted_to_the_row(pipeline: Pipeline) -> None:
@@ -78,6 +83,16 @@ def test_broken_and_future_records_cost_only_themselves(pipeline: Pipeline) -> N
     ahead = {"event_time": (now + timedelta(minutes=30)).isoformat(), "host": "a.example"}
     pipeline.produce(json.dumps(ahead).encode(), at=now + timedelta(minutes=30))  # a producer whose clock is wrong
     assert books(pipeline.run()) == (10, 6, 2, 0, 0, 2)
+    assert kept_records(pipeline) == {
+        ("null value", None): 1,
+        ("not JSON", b""): 1,
+        ("not JSON", b"{"): 1,
+        ("not JSON", b"[" * 100_000): 1,
+        ("not JSON", b"\xff" * 900_000): 1,
+        ("host empty", event("00:00", host="")): 1,
+        ("from the future", event("00:05:00.000001")): 1,
+        ("from the future", json.dumps(ahead).encode()): 1,
+    }
     pipeline.produce(event("00:06"))
     pipeline.run()
     assert [(start.minute, hits) for (start, _, _), hits in pipeline.windows().items()] == [(0, 1)]
@@ -119,14 +134,15 @@ def test_a_batch_that_comes_again_is_not_written_again_and_the_run_goes_on(pipel
     assert recount.is_right, recount
 
 
-def test_a_new_checkpoint_over_the_same_topic_does_not_write_sealed_windows_again(
+def test_a_new_checkpoint_over_the_same_topic_writes_neither_sealed_windows_nor_rejected_events_again(
     pipeline: Pipeline, tmp_path: Any
 ) -> None:
-    pipeline.produce(event("00:01"), event("00:07"))
+    pipeline.produce(event("00:01"), event("00:07"), b"broken")
     pipeline.run()
     again = pipeline.run(CHECKPOINT_LOCATION=str(tmp_path / "another"))
-    assert (again["read"], again["superseded"], again["emitted"], again["open_after"]) == (2, 1, 0, 1)
+    assert (again["read"], again["superseded"], again["emitted"], again["open_after"]) == (3, 1, 0, 1)
     assert sorted(pipeline.windows().values()) == [1]
+    assert kept_records(pipeline) == {("not JSON", b"broken"): 1}
 
 
 def test_an_empty_topic_is_a_run_without_a_batch(pipeline: Pipeline) -> None:

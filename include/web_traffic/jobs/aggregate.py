@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from web_traffic.checkpoint import Checkpoint
+from web_traffic.kafka import topic_id
 from web_traffic.settings import Settings, SettingsError
 from web_traffic.source import decode_records, read_stream
 from web_traffic.warehouse.connection import connect
@@ -57,6 +58,7 @@ def start_session(settings: Settings) -> SparkSession:
     return (
         SparkSession.builder.appName("web_traffic")
         .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.adaptive.enabled", "false")  # not supported on streams
         .config("spark.sql.shuffle.partitions", settings.shuffle_partitions)
         # Short runs would only ever write deltas: a snapshot is the work of the unloading of a state store.
         .config("spark.sql.streaming.stateStore.unloadOnCommit", "true")
@@ -88,7 +90,7 @@ class Sink:
 def start_stream(spark: SparkSession, settings: Settings, sink: Sink) -> StreamingQuery:
     """Start the query: read, decode, observe ahead of the watermark, count, write."""
     records = read_stream(spark, settings).observe("records", F.count(F.lit(1)).alias("read"))
-    decoded = decode_records(records, settings).observe(
+    decoded = decode_records(records, settings, topic_id(settings)).observe(
         "decoded", F.sum("rejected").alias("rejected"), F.sum("future").alias("future")
     )
     return (

@@ -19,7 +19,7 @@ def record(**fields: object) -> bytes:
 
 def decoded(*values: bytes | None, accepted_until: datetime = NOON + timedelta(days=1)) -> list[dict]:
     limits = pa.array([accepted_until] * len(values), RECORDS.field("accepted_until").type)
-    return decode(pa.record_batch([pa.array(values, pa.binary()), limits], schema=RECORDS)).to_pylist()
+    return decode(pa.record_batch([pa.array(values, pa.binary()), limits], schema=RECORDS)).counts.to_pylist()
 
 
 def hits(rows: list[dict]) -> list[tuple]:
@@ -125,3 +125,10 @@ def test_fields_outside_of_the_contract_do_not_matter() -> None:
 def test_of_duplicate_keys_the_last_one_counts() -> None:
     value = b'{"host": "a", "host": "b", "event_time": "2026-03-29T12:00:00Z"}'
     assert hits(decoded(value)) == [("12:00:00", "b", None, 1)]
+
+
+def test_each_record_that_is_not_counted_has_its_reason_by_its_row() -> None:
+    limits = pa.array([NOON] * 4, RECORDS.field("accepted_until").type)
+    values = pa.array([record(), b"[]", record(event_time="2026-03-29T12:00:01Z"), None], pa.binary())
+    reasons = decode(pa.record_batch([values, limits], schema=RECORDS)).reasons
+    assert reasons == {1: Reason.NOT_AN_OBJECT, 2: Reason.FUTURE, 3: Reason.NULL_VALUE}

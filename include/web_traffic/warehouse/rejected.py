@@ -1,0 +1,57 @@
+"""Keeps the records that are not counted, in `etl.rejected_event`."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+
+from web_traffic.settings import Settings
+from web_traffic.warehouse.connection import connect, statement
+
+CHUNK_BYTES = 8 * 1024 * 1024
+CHUNK_RECORDS = 5_000
+COLUMNS = ("partition", "offset", "timestamp", "value")
+
+
+class RejectedEvents:
+    """The rejected records of one Spark task: written in chunks, the last one when the block ends well.
+
+    The task that decodes writes them itself, so a batch can't be committed before its rejected records are kept. A
+    record that is read again is not entered again.
+    """
+
+    def __init__(self, settings: Settings, topic_id: str) -> None:
+        """Write to the database of the settings; nothing is opened before there is something to write."""
+        self._settings = settings
+        self._topic_id = topic_id
+        self._chunk: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, "reason")}
+        self._chunk_bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
+        if kind is None:
+            self._flush()
+
+    def add(self, records: pa.RecordBatch, reasons: Mapping[int, str]) -> None:
+        """Take the rows of a batch of Kafka records that have a reason, by their row numbers."""
+        rejected = records.select(list(COLUMNS)).take(pa.array(reasons, pa.int64()))
+        for name in COLUMNS:
+            self._chunk[name] += rejected[name].to_pylist()
+        self._chunk["reason"] += reasons.values()
+        self._chunk_bytes += rejected.nbytes
+        if self._chunk_bytes > CHUNK_BYTES or len(self._chunk["reason"]) > CHUNK_RECORDS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._chunk["reason"]:
+            return
+        with connect(self._settings) as connection:
+            topic = {"topic_id": self._topic_id, "topic": self._settings.kafka_topic}
+            columns = {f"{name}_column": values for name, values in self._chunk.items()}
+            connection.execute(statement("insert_rejected_events"), topic | columns)
+        for values in self._chunk.values():
+            values.clear()
+        self._chunk_bytes = 0
