@@ -24,6 +24,7 @@ from pathlib import Path
 from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule
 
 from web_traffic_airflow.operators import AggregateOperator, QualityOperator
+from web_traffic_airflow.retries import BY_CAUSE
 from web_traffic_airflow.tasks import new_offsets, prepare, publish
 
 JOBS = Path(__file__).parent.parent / "include" / "web_traffic" / "jobs"
@@ -39,6 +40,7 @@ with DAG(
         "retries": 2,
         "retry_delay": timedelta(seconds=30),
         "retry_exponential_backoff": True,
+        "retry_policy": BY_CAUSE,
         "execution_timeout": timedelta(minutes=5),
     },
     doc_md=__doc__,

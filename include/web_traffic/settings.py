@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from web_traffic.errors import NeedsAttention
 
-class SettingsError(ValueError):
+
+class SettingsError(NeedsAttention):
     """An environment variable holds a value that the ETL can't use; the message names it and the fix."""
 
 

@@ -1,19 +1,25 @@
 """Operators: thin shells round spark-submit and the quality checks."""
 
 import os
+import signal
+import subprocess
 from collections.abc import Sequence
 from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook, BaseOperator, Context
+from airflow.sdk.exceptions import AirflowException
 
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
 from web_traffic_airflow.connections import POSTGRES, SPARK, job_environment
 
 SMALL_LAG = 200_000
 """Offsets below which a run ends before the optimising compiler (C2) and a parallel collector have paid off."""
 SMALL_RUN = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 LARGE_RUN = "-XX:+UseParallelGC"
+GRACE_SECONDS = 3
+"""Airflow kills a task 5 s after it has asked it to end."""
 
 
 class AggregateOperator(SparkSubmitOperator):
@@ -38,12 +44,36 @@ class AggregateOperator(SparkSubmitOperator):
         self.properties_file = BaseHook.get_connection(SPARK).extra_dejson.get("properties-file")
         self.conf = {"spark.driver.extraJavaOptions": SMALL_RUN if self.work["lag"] < SMALL_LAG else LARGE_RUN}
         os.environ.update(job_environment(run_name=run_name))
-        super().execute(context)
+        self._submit()
         with PostgresHook(POSTGRES).get_conn() as connection:
             summary = run_summary(connection, run_name)
         if summary is None or summary["status"] != "succeeded":
             raise RuntimeError(f"spark-submit ended well, but etl.run has no books of the run {run_name}: {summary}")
         return summary
+
+    def on_kill(self) -> None:
+        """End spark-submit with all that it has started: politely, then, before Airflow loses patience, for good."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+
+    def _submit(self) -> None:
+        self._hook = self._get_hook()
+        try:
+            self._hook.submit(self.application, start_new_session=True)
+        except AirflowException as error:
+            if self._process and self._process.returncode == EXIT_NEEDS_ATTENTION:
+                raise NeedsAttention(str(error)) from error
+            raise
+
+    @property
+    def _process(self) -> subprocess.Popen[str] | None:
+        return self._hook._submit_sp if self._hook else None  # noqa: SLF001  the hook has no public name for it
 
 
 class QualityOperator(BaseOperator):
@@ -68,5 +98,5 @@ class QualityOperator(BaseOperator):
         return [{"rule": result.rule.name, "offenders": result.offenders} for result in results]
 
 
-class QualityError(RuntimeError):
+class QualityError(NeedsAttention):
     """Rules that do not hold, each with a sample of its offenders."""

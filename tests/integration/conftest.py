@@ -93,6 +93,16 @@ class Pipeline:
         sender.flush(60)
         return truth
 
+    def start(self, **environment: str) -> subprocess.Popen[str]:
+        """Start the application, with its output in one pipe."""
+        return subprocess.Popen(
+            submit_command(),
+            env=self.environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def submit(self, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the application as the README says."""
         return subprocess.run(

@@ -18,12 +18,13 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from web_traffic.checkpoint import Checkpoint
-from web_traffic.kafka import topic_id
-from web_traffic.settings import Settings, SettingsError
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
+from web_traffic.kafka import KafkaUnavailable, topic_id
+from web_traffic.settings import Settings
 from web_traffic.source import decode_records, read_stream
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import Observed, RunLedger, Summary
-from web_traffic.warehouse.migrate import SchemaMismatch, require_schema
+from web_traffic.warehouse.migrate import require_schema
 from web_traffic.warehouse.sink import write_batch
 from web_traffic.windows import count_hits
 
@@ -155,7 +156,10 @@ def main() -> None:
     """Run with the settings of the environment; what a person has to put right ends in one line, not a traceback."""
     try:
         summary = aggregate(Settings.from_environment())
-    except (SettingsError, SchemaMismatch, psycopg.OperationalError) as error:
+    except NeedsAttention as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        sys.exit(EXIT_NEEDS_ATTENTION)
+    except (psycopg.OperationalError, KafkaUnavailable) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     sys.stdout.write(json.dumps(summary) + "\n")
 

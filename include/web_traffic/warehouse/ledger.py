@@ -1,13 +1,21 @@
 """The books: runs in `etl.run`, micro-batches in `etl.batch`."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg.types.json import Jsonb
 
+from web_traffic.errors import NeedsAttention
 from web_traffic.warehouse.connection import statement
+
+ADVISORY_LOCK = 0x7765_6275  # any number that nothing else in the database uses
+RUN_WAIT = timedelta(minutes=5)
+"""How long a run waits for the one before: a driver that has outlived its Airflow task ends its run meanwhile."""
+MILLISECOND = timedelta(milliseconds=1)
 
 Summary = dict[str, Any]
 """A row of `etl.run` as JSON: offsets by partition, the books in events, times in UTC, seconds by phase."""
@@ -25,12 +33,24 @@ class Observed:
     """`numRowsDroppedByWatermark`: pre-counted rows, so it tells whether something was late, not how much."""
 
 
-class RunLedger:
-    """The record of one run, from its start to its closed books."""
+class RunInProgress(NeedsAttention):
+    """Another run works on the pipeline, and has not ended for as long as this one has waited."""
 
-    def __init__(self, connection: psycopg.Connection[Any], name: str) -> None:
-        """Enter the run as running; a run that was left open is marked as failed."""
+
+class RunLedger:
+    """The record of one run, from its start to its closed books.
+
+    The run holds an advisory lock for as long as its connection lasts, so that runs follow one another. The pipeline
+    belongs to the newest run: should a run lose its connection but live on, its commits are refused.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], name: str, wait: timedelta = RUN_WAIT) -> None:
+        """Wait for the run before, if there is one, and enter this one as running.
+
+        A run that was left open is marked as failed. Raises `RunInProgress` if the wait was in vain.
+        """
         self._connection = connection
+        _take_turn(connection, wait)
         with connection.transaction():
             self.run_id: int = connection.execute(statement("open_run"), {"name": name}).fetchall()[0][0]
 
@@ -62,10 +82,24 @@ class RunLedger:
         return summary
 
     def fail(self, error: BaseException) -> None:
-        """Mark the run as failed with the first line of its error."""
+        """Mark the run as failed with the first line of its error; without a connection, the next run marks it."""
         first_line = f"{type(error).__name__}: {error}".splitlines()[0][:1000]
-        with self._connection.transaction():
+        with suppress(psycopg.OperationalError), self._connection.transaction():
             self._connection.execute(statement("fail_run"), {"run_id": self.run_id, "error": first_line})
+
+
+def _take_turn(connection: psycopg.Connection[Any], wait: timedelta) -> None:
+    try:
+        with connection.transaction():
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait // MILLISECOND}ms"])
+            connection.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
+    except psycopg.errors.LockNotAvailable:
+        with connection.transaction():
+            [(run_id, name, started_at)] = connection.execute(statement("running_run")).fetchall()
+        raise RunInProgress(
+            f"run {run_id} ({name}), which started at {started_at:%Y-%m-%d %H:%M:%S} UTC, still works on the pipeline "
+            f"after a wait of {wait}: end it if it hangs, then start again"
+        ) from None
 
 
 def run_summary(connection: Any, name: str) -> Summary | None:

@@ -10,13 +10,14 @@ from typing import Any
 
 import psycopg
 
-from web_traffic.settings import Settings, SettingsError
+from web_traffic.errors import NeedsAttention
+from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect, statement
 
 ADVISORY_LOCK = 0x7765_6274  # any number that nothing else in the database uses
 
 
-class SchemaMismatch(RuntimeError):
+class SchemaMismatch(NeedsAttention):
     """The database and the code do not belong together; nothing was changed."""
 
 
@@ -77,7 +78,7 @@ def main() -> None:
     try:
         with connect(Settings.from_environment()) as connection:
             applied = migrate(connection)
-    except (SettingsError, SchemaMismatch, psycopg.Error) as error:
+    except (NeedsAttention, psycopg.Error) as error:
         sys.exit(f"migrate: {error}")
     sys.stdout.write(f"applied {', '.join(applied)}\n" if applied else "the schema is up to date\n")
 

@@ -15,7 +15,8 @@ import pyarrow as pa
 from psycopg.types.json import Jsonb
 from pyspark.sql import DataFrame
 
-from web_traffic.checkpoint import Batch
+from web_traffic.checkpoint import Batch, Offsets
+from web_traffic.errors import NeedsAttention
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect, statement
 from web_traffic.windows import HIT_COLUMNS
@@ -30,6 +31,14 @@ COPY_TYPES = ("uuid", "timestamptz", "timestamptz", "text", "text", "int8")
 
 class StagedWindowsLost(RuntimeError):
     """The staging table holds other hits than the tasks copied; nothing was committed, a retry writes the batch."""
+
+
+class Fenced(NeedsAttention):
+    """The pipeline belongs to a newer run; this one has committed nothing, and must not go on."""
+
+
+class LedgerMismatch(NeedsAttention):
+    """The ledger knows the batch with other offsets: checkpoint and database are not of the same time."""
 
 
 def write_batch(hits: DataFrame, batch: Batch, run_id: int, settings: Settings) -> None:
@@ -74,8 +83,14 @@ def _commit(connection: psycopg.Connection, batch: Batch, run_id: int, stages: d
         "end_offsets": Jsonb(batch.end_offsets),
     }
     with connection.transaction():
-        connection.execute(statement("lock_pipeline"))
-        if not connection.execute(statement("find_batch"), figures).fetchone():
+        [(holder, *newer)] = connection.execute(statement("lock_pipeline")).fetchall()
+        if holder != run_id:
+            raise Fenced(
+                f"run {run_id} was refused: the pipeline belongs to run {holder} ({newer[0]}), started at {newer[1]}"
+            )
+        if known := connection.execute(statement("find_batch"), figures).fetchone():
+            _require_same(batch, *known)
+        else:
             windows, emitted, superseded = connection.execute(statement("move_staged_windows"), figures).fetchall()[0]
             if emitted + superseded != sum(stages.values()):
                 raise StagedWindowsLost(
@@ -86,3 +101,12 @@ def _commit(connection: psycopg.Connection, batch: Batch, run_id: int, stages: d
             connection.execute(statement("seal"), figures)
         if stages:
             connection.execute("TRUNCATE etl.staged_window")
+
+
+def _require_same(batch: Batch, start_offsets: Offsets, end_offsets: Offsets) -> None:
+    if (batch.start_offsets, batch.end_offsets) != (start_offsets, end_offsets):
+        raise LedgerMismatch(
+            f"batch {batch.batch_id} is in the ledger with the offsets {start_offsets} to {end_offsets}, in the "
+            f"checkpoint with {batch.start_offsets} to {batch.end_offsets}: one of the two was restored from a copy; "
+            "run once with rebuild_checkpoint"
+        )

@@ -1,2 +1,7 @@
--- Take the row lock that orders all commits to the result table; held until the transaction ends.
-SELECT sealed_until FROM etl.pipeline WHERE name = 'web_traffic' FOR UPDATE;
+-- Take the row lock that orders all commits to the result table, held until the transaction ends, and return the run
+-- that the pipeline belongs to.
+SELECT p.run_id, r.name, r.started_at
+FROM etl.pipeline AS p
+LEFT JOIN etl.run AS r ON p.run_id = r.run_id
+WHERE p.name = 'web_traffic'
+FOR UPDATE OF p;

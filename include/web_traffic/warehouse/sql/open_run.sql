@@ -1,8 +1,13 @@
--- Begin a run. The pipeline has one writer, so a run that is still open has ended without saying so.
+-- Begin a run, and let the pipeline belong to it. Run under the advisory lock: a run that is still open has ended
+-- without saying so.
 WITH ended AS (
     UPDATE etl.run
     SET status = 'failed', ended_at = now(), error = 'ended without closing its books'
     WHERE status = 'running'
+),
+
+opened AS (
+    INSERT INTO etl.run (name) VALUES (%(name)s) RETURNING run_id
 )
 
-INSERT INTO etl.run (name) VALUES (%(name)s) RETURNING run_id;
+UPDATE etl.pipeline SET run_id = opened.run_id FROM opened WHERE pipeline.name = 'web_traffic' RETURNING opened.run_id;
