@@ -1,12 +1,18 @@
 """The broker's side of Kafka, without Spark: the topic and its end offsets."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from web_traffic.checkpoint import Offsets
+from web_traffic.errors import NeedsAttention
 from web_traffic.settings import Settings
 
 TIMEOUT_SECONDS = 20
+EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 
@@ -14,14 +20,26 @@ class KafkaUnavailable(ConnectionError):
     """No broker answers; the message names the address."""
 
 
-class TopicMissing(LookupError):
+class TopicMissing(NeedsAttention):
     """The broker does not have the topic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What the broker says of the topic; offsets are of readable records (of committed transactions)."""
+
+    name: str
+    id: str
+    """A topic that is made anew under the same name has another."""
+    first_offsets: Offsets
+    end_offsets: Offsets
+    """Exclusive."""
 
 
 def ensure_topic(settings: Settings) -> bool:
     """Make the topic if the broker does not have it; True when it was made."""
     admin = _admin(settings)
-    if _partitions(admin, settings):
+    if _exists(admin, settings):
         return False
     topic = NewTopic(settings.kafka_topic, num_partitions=settings.kafka_topic_partitions)
     try:
@@ -33,20 +51,20 @@ def ensure_topic(settings: Settings) -> bool:
     return True
 
 
-def topic_id(settings: Settings) -> str:
-    """Kafka's own id of the topic; a topic that is made anew under the same name has another.
-
-    Raises `KafkaUnavailable` or `TopicMissing`.
-    """
+def describe_topic(settings: Settings) -> Topic:
+    """Return what the broker says of the topic; raises `KafkaUnavailable` or `TopicMissing`."""
     admin = _admin(settings)  # its answers end with it
-    topics = TopicCollection([settings.kafka_topic])
-    try:
-        answer = admin.describe_topics(topics, request_timeout=TIMEOUT_SECONDS)[settings.kafka_topic]
-        return str(answer.result(2 * TIMEOUT_SECONDS).topic_id)
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise TopicMissing(f"topic {settings.kafka_topic} does not exist at {settings.kafka_url}") from error
-        raise KafkaUnavailable(f"no Kafka broker answers at {settings.kafka_url}: is it up?") from error
+    names = TopicCollection([settings.kafka_topic])
+    with _explained(settings):
+        answer = admin.describe_topics(names, request_timeout=TIMEOUT_SECONDS)[settings.kafka_topic]
+        description = answer.result(2 * TIMEOUT_SECONDS)
+        partitions = [partition.id for partition in description.partitions]
+        return Topic(
+            name=settings.kafka_topic,
+            id=str(description.topic_id),
+            first_offsets=_offsets(admin, settings, partitions, EARLIEST),
+            end_offsets=_offsets(admin, settings, partitions, LATEST),
+        )
 
 
 def end_offsets(settings: Settings) -> Offsets:
@@ -54,24 +72,32 @@ def end_offsets(settings: Settings) -> Offsets:
 
     Raises `KafkaUnavailable` or `TopicMissing`.
     """
-    admin = _admin(settings)
-    partitions = _partitions(admin, settings)
-    if not partitions:
-        raise TopicMissing(f"topic {settings.kafka_topic} does not exist at {settings.kafka_url}")
-    latest = {TopicPartition(settings.kafka_topic, number): LATEST for number in partitions}
+    return describe_topic(settings).end_offsets
+
+
+def _offsets(admin: AdminClient, settings: Settings, partitions: list[int], which: OffsetSpec) -> Offsets:
+    wanted = {TopicPartition(settings.kafka_topic, partition): which for partition in partitions}
     futures = admin.list_offsets(
-        latest, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_SECONDS
+        wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_SECONDS
     )
-    return {str(partition.partition): future.result(TIMEOUT_SECONDS).offset for partition, future in futures.items()}
+    return {str(place.partition): future.result(2 * TIMEOUT_SECONDS).offset for place, future in futures.items()}
+
+
+@contextmanager
+def _explained(settings: Settings) -> Iterator[None]:
+    """Turn the client's errors into ours."""
+    try:
+        yield
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise TopicMissing(f"topic {settings.kafka_topic} does not exist at {settings.kafka_url}") from error
+        raise KafkaUnavailable(f"no Kafka broker answers at {settings.kafka_url}: is it up?") from error
 
 
 def _admin(settings: Settings) -> AdminClient:
     return AdminClient({"bootstrap.servers": settings.kafka_url, "log_level": 0})
 
 
-def _partitions(admin: AdminClient, settings: Settings) -> list[int]:
-    try:
-        topics = admin.list_topics(timeout=TIMEOUT_SECONDS).topics
-    except KafkaException as error:
-        raise KafkaUnavailable(f"no Kafka broker answers at {settings.kafka_url}: is it up?") from error
-    return sorted(topics[settings.kafka_topic].partitions) if settings.kafka_topic in topics else []
+def _exists(admin: AdminClient, settings: Settings) -> bool:
+    with _explained(settings):
+        return settings.kafka_topic in admin.list_topics(timeout=TIMEOUT_SECONDS).topics

@@ -41,6 +41,10 @@ class Settings:
     """State partitions; fixed for the life of a checkpoint (`SHUFFLE_PARTITIONS`)."""
     max_clock_skew: timedelta
     """How far an event may be ahead of its Kafka timestamp before it is future (`MAX_CLOCK_SKEW`, seconds)."""
+    rebuild_checkpoint: bool
+    """Set the checkpoint aside and make a new one that counts all unsealed windows (`REBUILD_CHECKPOINT`)."""
+    accept_data_loss: bool
+    """Go on without records that Kafka has deleted before they were read (`ACCEPT_DATA_LOSS`)."""
     run_name: str
     """Name of this run in `etl.run` (`RUN_NAME`; Airflow gives its run id)."""
 
@@ -58,6 +62,8 @@ class Settings:
             starting_offsets=_one_of(environ, "STARTING_OFFSETS", ("earliest", "latest")),
             shuffle_partitions=_positive_int(environ, "SHUFFLE_PARTITIONS", 2),
             max_clock_skew=timedelta(seconds=_positive_int(environ, "MAX_CLOCK_SKEW", 300)),
+            rebuild_checkpoint=_flag(environ, "REBUILD_CHECKPOINT"),
+            accept_data_loss=_flag(environ, "ACCEPT_DATA_LOSS"),
             run_name=environ.get("RUN_NAME") or f"alone__{datetime.now(UTC).isoformat(timespec='seconds')}",
         )
 
@@ -92,6 +98,10 @@ def _positive_int(environ: Mapping[str, str], name: str, default: int) -> int:
     if not value.isdecimal() or int(value) == 0:
         raise SettingsError(f"{name}={value!r} must be a positive whole number")
     return int(value)
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    return _one_of(environ, name, ("false", "true")) == "true"
 
 
 def _one_of(environ: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

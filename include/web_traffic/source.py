@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from web_traffic.events import COUNTS, decode
+from web_traffic.guard import Start
 from web_traffic.settings import Settings
 from web_traffic.warehouse.rejected import COLUMNS as REJECTED_COLUMNS
 from web_traffic.warehouse.rejected import RejectedEvents
@@ -25,15 +26,21 @@ KAFKA_OPTIONS = {
 """Events of aborted transactions do not count, every wait has a limit, and fetches are large."""
 
 
-def read_stream(spark: SparkSession, settings: Settings) -> DataFrame:
-    """Read the topic's new records; a gap in the offsets fails the query."""
+def read_stream(spark: SparkSession, settings: Settings, start: Start) -> DataFrame:
+    """Read the topic's new records; a gap in the offsets fails the query, unless it was accepted."""
+    if start.rebuild_from:
+        starting = {
+            "startingTimestamp": str(int(start.rebuild_from.timestamp() * 1000)),
+            "startingOffsetsByTimestampStrategy": "latest",  # for a partition that has nothing newer
+        }
+    else:
+        starting = {"startingOffsets": settings.starting_offsets}
     return (
         spark.readStream.format("kafka")
-        .options(**KAFKA_OPTIONS)
+        .options(**KAFKA_OPTIONS, **starting)
         .option("kafka.bootstrap.servers", settings.kafka_url)
         .option("subscribe", settings.kafka_topic)
-        .option("startingOffsets", settings.starting_offsets)
-        .option("failOnDataLoss", "true")
+        .option("failOnDataLoss", "false" if start.gap else "true")
         .load()
     )
 

@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
@@ -43,7 +43,7 @@ class AggregateOperator(SparkSubmitOperator):
         run_name = context["run_id"]
         self.properties_file = BaseHook.get_connection(SPARK).extra_dejson.get("properties-file")
         self.conf = {"spark.driver.extraJavaOptions": SMALL_RUN if self.work["lag"] < SMALL_LAG else LARGE_RUN}
-        os.environ.update(job_environment(run_name=run_name))
+        os.environ.update(job_environment(run_name=run_name) | _flags(context["params"]))
         self._submit()
         with PostgresHook(POSTGRES).get_conn() as connection:
             summary = run_summary(connection, run_name)
@@ -74,6 +74,11 @@ class AggregateOperator(SparkSubmitOperator):
     @property
     def _process(self) -> subprocess.Popen[str] | None:
         return self._hook._submit_sp if self._hook else None  # noqa: SLF001  the hook has no public name for it
+
+
+def _flags(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings that hold for this run alone, from the form of a manual run."""
+    return {name.upper(): str(params[name]).lower() for name in ("rebuild_checkpoint", "accept_data_loss")}
 
 
 class QualityOperator(BaseOperator):

@@ -1,7 +1,7 @@
 """The small tasks around the Spark run: prepare, the gate, publish."""
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +30,7 @@ def prepare() -> None:
 
 
 @task.short_circuit(ignore_downstream_trigger_rules=False)
-def new_offsets() -> dict[str, Any] | None:
+def new_offsets(params: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """Decide whether Spark has anything to do; `aggregate` is skipped when it provably has not."""
     from web_traffic.checkpoint import Checkpoint
     from web_traffic.gate import decide
@@ -44,6 +44,8 @@ def new_offsets() -> dict[str, Any] | None:
 
     settings = job_settings()
     decision = decide(Checkpoint(settings.checkpoint_location), end_offsets(settings), is_in_ledger)
+    if params and any(params.values()):
+        decision = replace(decision, must_run=True, reason="a person asked for it")
     log.info("%s: Spark %s", decision.reason, "runs" if decision.must_run else "is skipped")
     return asdict(decision) if decision.must_run else None
 

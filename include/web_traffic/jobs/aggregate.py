@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 import psycopg
+import pyspark
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -19,14 +20,15 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from web_traffic.checkpoint import Checkpoint
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
-from web_traffic.kafka import KafkaUnavailable, topic_id
+from web_traffic.guard import Start, examine, fingerprint
+from web_traffic.kafka import KafkaUnavailable, Topic, describe_topic
 from web_traffic.settings import Settings
 from web_traffic.source import decode_records, read_stream
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import Observed, RunLedger, Summary
 from web_traffic.warehouse.migrate import require_schema
 from web_traffic.warehouse.sink import write_batch
-from web_traffic.windows import count_hits
+from web_traffic.windows import WATERMARK_DELAY, count_hits
 
 
 def aggregate(settings: Settings) -> Summary:
@@ -36,11 +38,17 @@ def aggregate(settings: Settings) -> Summary:
         require_schema(connection)
         run = RunLedger(connection, settings.run_name)
         try:
+            with timed(phases, "guard"):
+                topic = describe_topic(settings)
+                made_with = fingerprint(settings, topic, WATERMARK_DELAY, pyspark.__version__)
+                start = examine(settings, connection, topic, made_with)
+                run.accept(start.gap)
             with timed(phases, "session"):
                 spark = start_session(settings)
             with timed(phases, "stream"):
                 sink = Sink(settings, run.run_id)
-                query = start_stream(spark, settings, sink)
+                query = start_stream(spark, settings, sink, topic, start)
+                run.register(UUID(query.id), made_with)
                 await_end(query, sink)
             with timed(phases, "books"):
                 batches = observed_batches(query)
@@ -88,10 +96,10 @@ class Sink:
             raise
 
 
-def start_stream(spark: SparkSession, settings: Settings, sink: Sink) -> StreamingQuery:
+def start_stream(spark: SparkSession, settings: Settings, sink: Sink, topic: Topic, start: Start) -> StreamingQuery:
     """Start the query: read, decode, observe ahead of the watermark, count, write."""
-    records = read_stream(spark, settings).observe("records", F.count(F.lit(1)).alias("read"))
-    decoded = decode_records(records, settings, topic_id(settings)).observe(
+    records = read_stream(spark, settings, start).observe("records", F.count(F.lit(1)).alias("read"))
+    decoded = decode_records(records, settings, topic.id).observe(
         "decoded", F.sum("rejected").alias("rejected"), F.sum("future").alias("future")
     )
     return (

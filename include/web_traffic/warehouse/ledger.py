@@ -54,6 +54,18 @@ class RunLedger:
         with connection.transaction():
             self.run_id: int = connection.execute(statement("open_run"), {"name": name}).fetchall()[0][0]
 
+    def accept(self, gap: dict[str, list[int]] | None) -> None:
+        """Note the lost offsets that the run may pass over, before it does."""
+        with self._connection.transaction():
+            row = {"run_id": self.run_id, "gap": Jsonb(gap) if gap else None}
+            self._connection.execute(statement("accept_gap"), row)
+
+    def register(self, query_id: UUID, fingerprint: dict[str, str]) -> None:
+        """Note what a checkpoint was made with, at its first run."""
+        with self._connection.transaction():
+            row = {"query_id": query_id, "fingerprint": Jsonb(fingerprint)}
+            self._connection.execute(statement("register_checkpoint"), row)
+
     def known_open_hits(self, query_id: UUID, batch_id: int) -> int | None:
         """Return the hits in open windows after a batch, if a run that ended there has counted them."""
         with self._connection.transaction():

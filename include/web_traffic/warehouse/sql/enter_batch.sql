@@ -1,6 +1,6 @@
--- Enter the batch in the ledger, in the transaction that moved its windows.
+-- Enter the batch in the ledger, in the transaction that moved its windows. The first batch of a run carries its gap.
 INSERT INTO etl.batch (
-    query_id, batch_id, run_id, planned_at, start_offsets, end_offsets, watermark, windows, emitted, superseded
+    query_id, batch_id, run_id, planned_at, start_offsets, end_offsets, watermark, windows, emitted, superseded, gap
 ) VALUES (
     %(query_id)s,
     %(batch_id)s,
@@ -11,5 +11,9 @@ INSERT INTO etl.batch (
     %(watermark)s,
     %(windows)s,
     %(emitted)s,
-    %(superseded)s
+    %(superseded)s,
+    (
+        SELECT r.gap FROM etl.run AS r
+        WHERE r.run_id = %(run_id)s AND NOT EXISTS (SELECT 1 FROM etl.batch AS b WHERE b.run_id = r.run_id)
+    )
 );

@@ -1,0 +1,130 @@
+"""A checkpoint that does not fit is refused with the way out, and the way out works."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from tests.integration.conftest import Pipeline, make_topic
+from tests.integration.test_aggregate import event
+from web_traffic.errors import EXIT_NEEDS_ATTENTION
+
+
+def delete_records(pipeline: Pipeline, before: int) -> None:
+    """Have the broker delete the records of partition 0 before an offset, as its retention would."""
+    admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_url})
+    place = TopicPartition(pipeline.settings.kafka_topic, 0, before)
+    [deleted] = admin.delete_records([place]).values()
+    assert deleted.result(30).low_watermark == before
+
+
+def recreate_topic(pipeline: Pipeline) -> None:
+    admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_url})
+    admin.delete_topics([pipeline.settings.kafka_topic])[pipeline.settings.kafka_topic].result(30)
+    while pipeline.settings.kafka_topic in admin.list_topics(timeout=10).topics:
+        pass
+    make_topic(pipeline.settings)
+
+
+def refusal(pipeline: Pipeline, **environment: str) -> str:
+    result = pipeline.submit(**environment)
+    assert result.returncode == EXIT_NEEDS_ATTENTION, result.stdout + result.stderr
+    return result.stdout
+
+
+def lose_folder(checkpoint: Path) -> None:
+    shutil.rmtree(checkpoint)
+
+
+def lose_metadata(checkpoint: Path) -> None:
+    (checkpoint / "metadata").unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [(lose_folder, "there is no checkpoint in"), (lose_metadata, "has lost its file metadata")],
+)
+def test_a_damaged_checkpoint_is_refused_and_rebuilt_without_losing_or_doubling_a_window(
+    pipeline: Pipeline, damage: Callable[[Path], None], message: str
+) -> None:
+    pipeline.produce(event("00:01"), event("00:07"), event("00:07:30"))
+    pipeline.run()
+    damage(pipeline.checkpoint)
+    assert message in refusal(pipeline)
+    assert "rebuild_checkpoint" in refusal(pipeline)
+    pipeline.produce(event("00:08"), event("00:13"))
+    rebuilt = pipeline.run(REBUILD_CHECKPOINT="true")
+    assert (rebuilt["superseded"], rebuilt["emitted"], rebuilt["open_after"]) == (1, 3, 1)
+    assert sorted(pipeline.windows().values()) == [1, 3]
+    recount = pipeline.recount()
+    assert recount.is_right, recount
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"SHUFFLE_PARTITIONS": "3"}, "state partitions was 2, now 3"),
+        ({"KAFKA_TOPIC": "web_traffic_other"}, "topic was web_traffic_"),
+    ],
+)
+def test_settings_that_a_checkpoint_fixes_are_refused_by_name(
+    pipeline: Pipeline, environment: dict[str, str], message: str
+) -> None:
+    other = Pipeline(pipeline.environment | environment, pipeline.owner_password)
+    if other.settings.kafka_topic != pipeline.settings.kafka_topic:
+        make_topic(other.settings)
+    pipeline.produce(event("00:01"))
+    pipeline.run()
+    assert message in refusal(other)
+
+
+def test_a_topic_that_was_made_anew_is_told_by_its_id_and_counted_after_a_rebuild(pipeline: Pipeline) -> None:
+    pipeline.produce(event("00:01"), event("00:07"))
+    pipeline.run()
+    recreate_topic(pipeline)
+    pipeline.produce(event("00:02"), event("00:08"), event("00:13"))
+    assert "topic id was" in refusal(pipeline)
+    rebuilt = pipeline.run(REBUILD_CHECKPOINT="true")
+    assert (rebuilt["superseded"], rebuilt["emitted"]) == (1, 1)
+
+
+def test_a_checkpoint_of_another_database_is_refused(pipeline: Pipeline) -> None:
+    pipeline.produce(event("00:01"))
+    pipeline.run()
+    with pipeline.owner() as connection:
+        connection.execute("DELETE FROM etl.checkpoint")
+    assert "has fed another database" in refusal(pipeline)
+
+
+def test_a_checkpoint_that_is_older_than_the_ledger_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:
+    pipeline.produce(event("00:01"))
+    pipeline.run()
+    shutil.copytree(pipeline.checkpoint, tmp_path / "copy")
+    pipeline.produce(event("00:07"))
+    pipeline.run()
+    shutil.rmtree(pipeline.checkpoint)
+    shutil.copytree(tmp_path / "copy", pipeline.checkpoint)
+    pipeline.produce(event("00:08"), event("00:13"))
+    assert "is in the ledger with the offsets" in refusal(pipeline)
+    pipeline.run(REBUILD_CHECKPOINT="true")
+    assert sorted(pipeline.windows().values()) == [1, 2]
+
+
+def test_lost_records_are_refused_with_their_offsets_and_accepted_for_one_run(pipeline: Pipeline) -> None:
+    one_partition = Pipeline(
+        pipeline.environment | {"KAFKA_TOPIC": "one_partition", "KAFKA_TOPIC_PARTITIONS": "1"}, pipeline.owner_password
+    )
+    make_topic(one_partition.settings)
+    one_partition.produce(event("00:01"))
+    one_partition.run()
+    one_partition.produce(event("00:02"), event("00:03"), event("00:07"))
+    delete_records(one_partition, before=3)
+    assert "partition 0: offset 1 is next, 3 is the first there" in refusal(one_partition)
+    summary = one_partition.run(ACCEPT_DATA_LOSS="true")
+    assert (summary["read"], summary["emitted"], summary["gap"]) == (1, 1, {"0": [1, 3]})
+    assert one_partition.query("SELECT gap FROM etl.batch WHERE gap IS NOT NULL") == [({"0": [1, 3]},)]
+    one_partition.produce(event("00:13"))
+    assert one_partition.run()["gap"] is None
