@@ -17,7 +17,7 @@ from web_traffic.events import WINDOW_MINUTES
 from web_traffic.kafka import Topic
 from web_traffic.settings import Settings
 
-REBUILD = "run once with rebuild_checkpoint: windows that are not sealed yet are counted anew, sealed ones stay"
+REBUILD = "run once with rebuild_checkpoint: unsealed windows are counted anew, sealed ones stay"
 Fingerprint = dict[str, str]
 Gap = dict[str, list[int]]
 """Lost offsets by partition: the first that was wanted, and the first that is there."""
@@ -112,7 +112,8 @@ def _require_same(checkpoint: Checkpoint, known: dict[UUID, Fingerprint], expect
     if different:
         changes = "; ".join(f"{name} was {made_with.get(name)}, now {expected[name]}" for name in different)
         raise CheckpointMismatch(
-            f"the checkpoint in {checkpoint.folder} was made with other settings ({changes}): restore them or {REBUILD}"
+            f"the checkpoint in {checkpoint.folder} was made with other settings ({changes}): "
+            f"restore them, or {REBUILD}"
         )
 
 
