@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from web_traffic.checkpoint import Offsets
 from web_traffic.errors import NeedsAttention
@@ -18,6 +19,10 @@ LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 class KafkaUnavailable(ConnectionError):
     """No broker answers; the message names the address."""
+
+
+class LeaderUnknown(KafkaUnavailable):
+    """A partition has no leader that all brokers know of yet, as happens after a start or a failure."""
 
 
 class TopicMissing(NeedsAttention):
@@ -51,6 +56,12 @@ def ensure_topic(settings: Settings) -> bool:
     return True
 
 
+@retry(
+    retry=retry_if_exception_type(LeaderUnknown),
+    wait=wait_fixed(0.2),
+    stop=stop_after_delay(TIMEOUT_SECONDS),
+    reraise=True,
+)
 def describe_topic(settings: Settings) -> Topic:
     """Return what the broker says of the topic; raises `KafkaUnavailable` or `TopicMissing`."""
     admin = _admin(settings)  # its answers end with it
@@ -89,7 +100,12 @@ def _explained(settings: Settings) -> Iterator[None]:
     try:
         yield
     except KafkaException as error:
-        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        code = error.args[0].code()
+        if code in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE):
+            raise LeaderUnknown(
+                f"topic {settings.kafka_topic} at {settings.kafka_url}: {error.args[0].str()}"
+            ) from error
+        if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise TopicMissing(f"topic {settings.kafka_topic} does not exist at {settings.kafka_url}") from error
         raise KafkaUnavailable(f"no Kafka broker answers at {settings.kafka_url}: is it up?") from error
 

@@ -1,33 +1,15 @@
-"""The real Kafka and PostgreSQL, started once; each test gets a topic, a database and a checkpoint of its own."""
+"""The real Kafka and PostgreSQL, started once; each test gets a pipeline of its own."""
 
-import json
 import shutil
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from local_stack import Stack, down, running
 from local_stack.environment import VAR
-from local_stack.postgres import make_warehouse
-from local_stack.spark import submit_command, submit_environment
-from web_traffic.recount import Recount, recount
-from web_traffic.settings import Settings
-from web_traffic.traffic import Traffic, Truth
-from web_traffic.traffic.sending import Sender
-from web_traffic.warehouse.connection import connect
-from web_traffic.warehouse.migrate import migrate
-
-RUN_LIMIT_SECONDS = 180
-Windows = dict[tuple[datetime, str, str | None], int]
+from tests.pipeline import Pipeline, make_pipeline
 
 
 @pytest.fixture(scope="session")
@@ -47,115 +29,7 @@ def numbers() -> Iterator[int]:
     return count(1)
 
 
-@dataclass(frozen=True)
-class Pipeline:
-    """One pipeline of its own: topic, database, checkpoint."""
-
-    environment: dict[str, str]
-    owner_password: str
-
-    @property
-    def settings(self) -> Settings:
-        return Settings.from_environment(self.environment)
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.settings.checkpoint_location
-
-    def connect(self) -> psycopg.Connection[Any]:
-        return connect(self.settings)
-
-    def owner(self) -> psycopg.Connection[Any]:
-        """Return a connection as the role that owns the tables."""
-        owner = {"POSTGRES_USER": "web_traffic_owner", "POSTGRES_PASSWORD": self.owner_password}
-        return connect(Settings.from_environment(self.environment | owner))
-
-    def produce(self, *values: bytes | None, at: datetime | None = None) -> None:
-        """Send values with a Kafka timestamp, and wait until the broker has them all."""
-        errors: list[object] = []
-        producer = Producer({"bootstrap.servers": self.settings.kafka_url})
-        timestamp = int((at or datetime.now(UTC)).timestamp() * 1000)
-        for value in values:
-            producer.produce(
-                self.settings.kafka_topic,
-                value,
-                timestamp=timestamp,
-                on_delivery=lambda error, _: errors.append(error) if error else None,
-            )
-        assert (producer.flush(30), errors) == (0, [])
-
-    def produce_traffic(self, events: int, seed: int, start: datetime, end: datetime) -> Truth:
-        """Send realistic traffic and return its ground truth."""
-        sender, truth = Sender(self.settings, give_up_after=timedelta(minutes=1)), Truth()
-        for event in Traffic(seed=seed).events(start, end, events):
-            truth.add(event)
-            sender.send(event)
-        sender.flush(60)
-        return truth
-
-    def start(self, **environment: str) -> subprocess.Popen[str]:
-        """Start the application, with its output in one pipe."""
-        return subprocess.Popen(
-            submit_command(),
-            env=self.environment | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def submit(self, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run the application as the README says."""
-        return subprocess.run(
-            submit_command(),
-            env=self.environment | environment,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=RUN_LIMIT_SECONDS,
-        )
-
-    def run(self, **environment: str) -> dict[str, Any]:
-        """Run the application and return its summary."""
-        result = self.submit(**environment)
-        assert result.returncode == 0, result.stderr[-5000:]
-        summary: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
-        return summary
-
-    def windows(self) -> Windows:
-        """Return the result table; a key that stands there twice fails the test."""
-        with self.connect() as connection:
-            rows = connection.execute("SELECT window_start, host, referrer, num_hits FROM aggregated_web_traffic")
-            windows = [((start, host, referrer), hits) for start, host, referrer, hits in rows]
-        assert len(windows) == len(dict(windows))
-        return dict(windows)
-
-    def query(self, statement: str) -> list[tuple[Any, ...]]:
-        with self.connect() as connection:
-            return connection.execute(statement).fetchall()
-
-    def recount(self) -> Recount:
-        return recount(self.settings)
-
-
-def make_topic(settings: Settings) -> None:
-    """Make a topic that keeps events of any age: the tests choose their own dates."""
-    topic = NewTopic(settings.kafka_topic, settings.kafka_topic_partitions, config={"retention.ms": "-1"})
-    admin = AdminClient({"bootstrap.servers": settings.kafka_url})
-    admin.create_topics([topic])[settings.kafka_topic].result(30)
-
-
 @pytest.fixture
 def pipeline(stack: Stack, numbers: Iterator[int], tmp_path: Path) -> Pipeline:
     """Return a pipeline with an empty topic and a migrated database."""
-    name = f"web_traffic_{next(numbers)}"
-    environment = submit_environment(stack) | {
-        "KAFKA_TOPIC": name,
-        "POSTGRES_URL": stack.postgres_url.removesuffix("web_traffic") + name,
-        "CHECKPOINT_LOCATION": str(tmp_path / "checkpoint"),
-    }
-    make_warehouse(stack, name)
-    pipeline = Pipeline(environment, stack.secrets.postgres_owner)
-    with pipeline.owner() as connection:
-        migrate(connection)
-    make_topic(pipeline.settings)
-    return pipeline
+    return make_pipeline(stack, f"web_traffic_{next(numbers)}", tmp_path / "checkpoint")

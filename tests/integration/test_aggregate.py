@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Pipeline, Windows
+from tests.pipeline import Pipeline, Windows
+from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.traffic import Truth
 
 EVENING = datetime(2026, 3, 28, 23, 30, tzinfo=UTC)
@@ -156,18 +157,20 @@ def test_the_zone_of_the_machine_does_not_matter(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "message"),
+    ("environment", "exit_code", "message"),
     [
-        ({"POSTGRES_URL": "mysql://x"}, "SettingsError: POSTGRES_URL must look like"),
-        ({"POSTGRES_PASSWORD": "wrong"}, "password authentication failed"),
-        ({"POSTGRES_URL": "postgresql://127.0.0.1:1/x"}, "OperationalError: connection failed"),
+        ({"POSTGRES_URL": "mysql://x"}, EXIT_NEEDS_ATTENTION, "SettingsError: POSTGRES_URL must look like"),
+        ({"KAFKA_TOPIC": "nowhere"}, EXIT_NEEDS_ATTENTION, "TopicMissing: topic nowhere does not exist"),
+        ({"KAFKA_URL": "127.0.0.1:1"}, 1, "KafkaUnavailable: no Kafka broker answers at 127.0.0.1:1"),
+        ({"POSTGRES_PASSWORD": "wrong"}, 1, "password authentication failed"),
+        ({"POSTGRES_URL": "postgresql://127.0.0.1:1/x"}, 1, "OperationalError: connection failed"),
     ],
 )
 def test_what_a_person_has_to_put_right_ends_in_one_line(
-    pipeline: Pipeline, environment: dict[str, str], message: str
+    pipeline: Pipeline, environment: dict[str, str], exit_code: int, message: str
 ) -> None:
     result = pipeline.submit(**environment)
-    assert result.returncode == 1
+    assert result.returncode == exit_code
     assert message in result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
 
@@ -178,7 +181,7 @@ def test_a_database_without_the_schema_is_refused_with_the_command_that_makes_it
     with pipeline.owner() as connection:
         connection.execute("DELETE FROM etl.migration")
     result = pipeline.submit()
-    assert result.returncode == 1
+    assert result.returncode == EXIT_NEEDS_ATTENTION
     assert "python -m web_traffic.warehouse.migrate" in result.stdout + result.stderr
 
 

@@ -1,15 +1,15 @@
 """One run at a time, and only the newest one may commit."""
 
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 
-from tests.integration.conftest import RUN_LIMIT_SECONDS, Pipeline
+from tests.faults.stopped import stopped_at
 from tests.integration.test_aggregate import event
+from tests.pipeline import RUN_LIMIT_SECONDS, Pipeline
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.warehouse.ledger import RunInProgress, RunLedger
 
@@ -22,13 +22,6 @@ def submitted(pipeline: Pipeline, **environment: str) -> Iterator[subprocess.Pop
     finally:
         process.kill()
         process.communicate()
-
-
-def wait_for_status(pipeline: Pipeline, name: str, status: str) -> None:
-    end = time.monotonic() + RUN_LIMIT_SECONDS
-    while (status,) not in pipeline.query(f"SELECT status FROM etl.run WHERE name = '{name}'"):
-        assert time.monotonic() < end, f"{name} is not {status}"
-        time.sleep(0.1)
 
 
 def test_a_run_waits_its_turn_and_says_whom_it_waited_for_in_vain(pipeline: Pipeline) -> None:
@@ -54,8 +47,7 @@ def test_two_runs_at_once_follow_one_another_and_count_everything_once(pipeline:
 
 def test_a_run_that_lost_its_lock_and_lives_on_is_refused_by_the_database(pipeline: Pipeline) -> None:
     pipeline.produce(event("00:01"), event("00:07"))
-    with submitted(pipeline, RUN_NAME="zombie") as zombie:
-        wait_for_status(pipeline, "zombie", "running")
+    with stopped_at(pipeline, "offsets logged", RUN_NAME="zombie") as zombie:
         with pipeline.connect() as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(l.pid) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database "
@@ -63,9 +55,10 @@ def test_a_run_that_lost_its_lock_and_lives_on_is_refused_by_the_database(pipeli
             )
         with pipeline.connect() as connection:
             RunLedger(connection, "successor", wait=timedelta(seconds=10))
-            output = zombie.communicate(timeout=RUN_LIMIT_SECONDS)
-    assert zombie.returncode == EXIT_NEEDS_ATTENTION, output
-    assert "run 1 was refused: the pipeline belongs to run 2 (successor)" in output[0]
+            zombie.go_on()
+            exit_code, output = zombie.wait()
+    assert exit_code == EXIT_NEEDS_ATTENTION, output
+    assert "run 1 was refused: the pipeline belongs to run 2 (successor)" in output
     assert pipeline.windows() == {}
     pipeline.run()
     assert list(pipeline.windows().values()) == [1]

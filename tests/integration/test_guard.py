@@ -8,8 +8,8 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from tests.integration.conftest import Pipeline, make_topic
 from tests.integration.test_aggregate import event
+from tests.pipeline import Pipeline, make_topic
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 
 

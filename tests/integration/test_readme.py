@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from local_stack.environment import REPO, VAR
-from tests.integration.conftest import RUN_LIMIT_SECONDS, Pipeline
+from tests.pipeline import RUN_LIMIT_SECONDS, Pipeline
 
 SPARK_SUBMIT = re.compile(r"```sh\n(set -a.*?)```", re.DOTALL)
 

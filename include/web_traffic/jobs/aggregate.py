@@ -20,6 +20,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from web_traffic.checkpoint import Checkpoint
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
+from web_traffic.faults import fault_point
 from web_traffic.guard import Start, examine, fingerprint
 from web_traffic.kafka import KafkaUnavailable, Topic, describe_topic
 from web_traffic.settings import Settings
@@ -47,9 +48,11 @@ def aggregate(settings: Settings) -> Summary:
                 spark = start_session(settings)
             with timed(phases, "stream"):
                 sink = Sink(settings, run.run_id)
+                fault_point("before offsets")
                 query = start_stream(spark, settings, sink, topic, start)
                 run.register(UUID(query.id), made_with)
                 await_end(query, sink)
+                fault_point("stream ended")
             with timed(phases, "books"):
                 batches = observed_batches(query)
                 checkpoint = Checkpoint(settings.checkpoint_location)
@@ -89,8 +92,10 @@ class Sink:
     def __call__(self, hits: DataFrame, batch_id: int) -> None:
         """Write one batch."""
         try:
+            fault_point("offsets logged")
             batch = Checkpoint(self.settings.checkpoint_location).batch(batch_id)
             write_batch(hits, batch, self.run_id, self.settings)
+            fault_point("batch committed")
         except Exception as error:
             self.error = error
             raise

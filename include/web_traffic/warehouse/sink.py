@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame
 
 from web_traffic.checkpoint import Batch, Offsets
 from web_traffic.errors import NeedsAttention
+from web_traffic.faults import fault_point
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect, statement
 from web_traffic.windows import HIT_COLUMNS
@@ -48,6 +49,7 @@ def write_batch(hits: DataFrame, batch: Batch, run_id: int, settings: Settings) 
     """
     stages = hits.select(*HIT_COLUMNS).mapInArrow(_stage_windows(settings), STAGE_DDL).collect()
     with connect(settings) as connection:
+        fault_point("before begin")
         _commit(connection, batch, run_id, {UUID(stage.stage_id): stage.hits for stage in stages})
 
 
@@ -65,6 +67,7 @@ def _stage_windows(settings: Settings) -> Callable[[Iterator[pa.RecordBatch]], I
             for window in _rows(first, batches):
                 copy.write_row((stage_id, *window))
                 hits += window[-1]
+        fault_point("windows staged")
         yield pa.RecordBatch.from_pylist([{"stage_id": str(stage_id), "hits": hits}], schema=STAGE)
 
     return stage
@@ -73,6 +76,7 @@ def _stage_windows(settings: Settings) -> Callable[[Iterator[pa.RecordBatch]], I
 def _rows(first: pa.RecordBatch, others: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
     for batch in (first, *others):
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        fault_point("copying")
 
 
 def _commit(connection: psycopg.Connection, batch: Batch, run_id: int, stages: dict[UUID, int]) -> None:

@@ -187,7 +187,7 @@ def test_both_readings_of_the_contract_agree_on_the_last_moment_that_is_not_from
     records = pa.RecordBatch.from_arrays(
         [[event(clock) for clock in times], pa.array([until] * 2, pa.timestamp("us", "UTC"))], schema=events.RECORDS
     )
-    counts = events.decode(records)
+    counts = events.decode(records).counts
     assert sum(counts["hits"].to_pylist()) == 1
     assert sum(counts["future"].to_pylist()) == 1
     assert [type(classify(event(clock), microseconds(until))) for clock in times] == [Hit, Future]

@@ -1,0 +1,103 @@
+"""One trial: events with a seed, a fault, the recovery, and the comparison with an independent recount."""
+
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+from local_stack import Stack
+from tests.pipeline import Pipeline, make_pipeline
+from web_traffic.errors import EXIT_NEEDS_ATTENTION
+
+EVENTS = 100_000
+START = datetime(2026, 3, 28, 23, tzinfo=UTC)
+MOST_RETRIES = 4
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trial left behind; all counts but the last two are windows."""
+
+    cell: str
+    seed: int
+    lost: int
+    duplicate: int
+    wrong: int
+    unaccounted: int
+    """Events that the books, the ledger and the state store do not agree on with the recount."""
+    recovery_seconds: float
+    """From the end of the fault to the end of the run that has brought everything up to date."""
+    was_seen: bool
+    """Whether a run ended with an error that Airflow would act on."""
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.lost or self.duplicate or self.wrong or self.unaccounted)
+
+
+class Trial:
+    """A pipeline under test, with what a cell needs to break it."""
+
+    def __init__(self, stack: Stack, folder: Path, seed: int) -> None:
+        self.stack = stack
+        self.random = Random(seed)
+        self.seed = seed
+        self.pipeline: Pipeline = make_pipeline(stack, f"trial_{uuid4().hex[:12]}", folder / "checkpoint")
+        self.was_seen = False
+        self.flags: dict[str, str] = {}
+        """Settings of the recovering run: what an operator would tick."""
+
+    def produce(self, events: int, hour: int) -> None:
+        """Send realistic traffic of an hour, with late, malformed and future events among it."""
+        start = START + timedelta(hours=hour)
+        self.pipeline.produce_traffic(events, self.seed * 100 + hour, start, start + timedelta(hours=1))
+
+    def prepare(self) -> None:
+        """Send the events; in half of the trials the first half of them is counted before the fault."""
+        self.produce(EVENTS // 2, hour=0)
+        if self.random.random() < 0.5:
+            self.pipeline.run()
+        self.produce(EVENTS // 2, hour=1)
+
+    def recover(self) -> float:
+        """Run as Airflow would: retry what may pass by itself, and have a person tick the way out of what does not."""
+        began = time.monotonic()
+        for _ in range(MOST_RETRIES):
+            result = self.pipeline.submit(**self.flags)
+            if result.returncode == 0:
+                break
+            self.was_seen = True
+            assert result.returncode != EXIT_NEEDS_ATTENTION or self.flags, result.stdout[-2000:]
+        assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+        return time.monotonic() - began
+
+    def compare(self, cell: str, recovery_seconds: float) -> Outcome:
+        """Hold table, ledger and state store to a recount of the topic."""
+        recount = self.pipeline.recount()
+        [(rows, keys)] = self.pipeline.query(
+            "SELECT count(*), count(DISTINCT (window_start, host, coalesce('=' || referrer, ''))) "
+            "FROM aggregated_web_traffic"
+        )
+        [(open_after,)] = self.pipeline.query(
+            "SELECT open_after FROM etl.run WHERE status = 'succeeded' ORDER BY run_id DESC LIMIT 1"
+        )
+        [(rejected,)] = self.pipeline.query("SELECT count(*) FROM etl.rejected_event")
+        return Outcome(
+            cell=cell,
+            seed=self.seed,
+            lost=recount.missing.count,
+            duplicate=rows - keys + recount.unexpected.count,
+            wrong=recount.different.count,
+            unaccounted=abs(recount.open_hits - open_after)
+            + abs(recount.rejected + recount.future - rejected)
+            + len(recount.ledger_errors),
+            recovery_seconds=round(recovery_seconds, 1),
+            was_seen=self.was_seen,
+        )
+
+
+def as_row(outcome: Outcome) -> dict[str, Any]:
+    return asdict(outcome)
