@@ -1,6 +1,6 @@
 # The commands of the project; `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean test lint constraints
+.PHONY: help setup demo up down status clean test faults lint constraints
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
 BIN := .venv/bin
@@ -31,6 +31,9 @@ clean: ## Stop everything and remove var/ with all data
 
 test: setup ## Run all tests; they start services of their own
 	$(BIN)/python -m pytest
+
+faults: setup ## Run the fault matrix where it was stopped, or one trial: CELL=K5 SEED=7
+	$(BIN)/python -m tests.faults.matrix $(if $(CELL),--cell $(CELL)) $(if $(SEED),--seed $(SEED)) $(if $(TRIALS),--trials $(TRIALS))
 
 lint: $(READY) ## Check style, types, the direction of imports and the SQL
 	$(BIN)/ruff check .

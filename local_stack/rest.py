@@ -24,6 +24,10 @@ class AirflowApi:
         """The JSON at `path`, below /api/v2."""
         return self._json("GET", path, params=parameters)
 
+    def patch(self, path: str, **fields: Any) -> dict[str, Any]:
+        """Change what is at `path`, and return it."""
+        return self._json("PATCH", path, json=fields)
+
     def unpause(self, dag_id: str, within: float = 60) -> None:
         """Let the DAG be scheduled, as soon as Airflow knows it."""
         end = time.monotonic() + within
@@ -34,7 +38,7 @@ class AirflowApi:
                     f"Airflow has no DAG {dag_id} after {within:.0f} s; import errors: {errors or 'none'}"
                 )
             time.sleep(POLL_SECONDS)
-        self._json("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+        self.patch(f"/dags/{dag_id}", is_paused=False)
 
     def trigger(self, dag_id: str, **fields: Any) -> str:
         """Start a manual run and return its id."""

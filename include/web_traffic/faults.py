@@ -10,6 +10,7 @@ import signal
 
 
 def fault_point(name: str) -> None:
-    """Stop here if this is the point that was asked for."""
+    """Stop here, the first time that this process comes here, if this is the point that was asked for."""
     if os.environ.get("FAULT_POINT") == name:
+        del os.environ["FAULT_POINT"]
         os.kill(os.getpid(), signal.SIGSTOP)

@@ -9,7 +9,7 @@ from psycopg.rows import TupleRow
 from web_traffic.settings import Settings
 
 CONNECT_TIMEOUT_SECONDS = 10
-LIMITS = "-c timezone=UTC -c lock_timeout=30s -c statement_timeout=30min -c idle_in_transaction_session_timeout=30min"
+LIMITS = "-c lock_timeout=30s -c statement_timeout=30min -c idle_in_transaction_session_timeout=30min"
 
 
 def connect(settings: Settings) -> psycopg.Connection[TupleRow]:
@@ -17,18 +17,22 @@ def connect(settings: Settings) -> psycopg.Connection[TupleRow]:
 
     Raises `psycopg.OperationalError` when the server can't be reached or refuses the login.
     """
-    return psycopg.connect(
+    connection = psycopg.connect(
         settings.postgres_url,
         user=settings.postgres_user,
         password=settings.postgres_password,
         application_name=f"web_traffic {settings.run_name}"[:63],
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         options=LIMITS,
+        autocommit=True,
         keepalives_idle=30,
         keepalives_interval=10,
         keepalives_count=3,
         tcp_user_timeout=60_000,
     )
+    connection.execute("SET timezone = 'UTC'")  # as an option it would give way to PGTZ in the environment
+    connection.autocommit = False
+    return connection
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect, statement
 
@@ -78,7 +78,10 @@ def main() -> None:
     try:
         with connect(Settings.from_environment()) as connection:
             applied = migrate(connection)
-    except (NeedsAttention, psycopg.Error) as error:
+    except NeedsAttention as error:
+        sys.stderr.write(f"migrate: {error}\n")
+        sys.exit(EXIT_NEEDS_ATTENTION)
+    except psycopg.Error as error:
         sys.exit(f"migrate: {error}")
     sys.stdout.write(f"applied {', '.join(applied)}\n" if applied else "the schema is up to date\n")
 

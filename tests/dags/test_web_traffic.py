@@ -1,0 +1,101 @@
+"""What people rely on when they see the DAG in Airflow."""
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_stack.airflow import connections
+from local_stack.environment import PROPERTIES_FILE, REPO, Stack
+from tests.dags.conftest import parse_dags
+
+TASKS = ("prepare", "new_offsets", "aggregate", "check_quality", "publish")
+MOST_LINES = 110
+DAG_FILES = sorted((REPO / "dags").glob("*.py"))
+
+
+@pytest.fixture
+def dag(parsed: dict[str, Any]) -> dict[str, Any]:
+    assert parsed["errors"] == {}
+    found: dict[str, Any] = parsed["dags"]["web_traffic"]["dag"]
+    return found
+
+
+@pytest.fixture
+def tasks(dag: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {task["__var"]["task_id"]: task["__var"] for task in dag["tasks"]}
+
+
+def test_runs_cover_five_minutes_each_one_at_a_time_without_catching_up(dag: dict[str, Any]) -> None:
+    assert dag["timetable"] == {
+        "__type": "airflow.timetables.interval.CronDataIntervalTimetable",
+        "__var": {"expression": "*/5 * * * *", "timezone": "UTC"},
+    }
+    assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
+
+
+def test_tasks_follow_one_another_and_quality_is_checked_also_when_spark_was_skipped(
+    tasks: dict[str, dict[str, Any]],
+) -> None:
+    assert {name: task.get("downstream_task_ids", []) for name, task in tasks.items()} == {
+        "prepare": ["new_offsets"],
+        "new_offsets": ["aggregate"],
+        "aggregate": ["check_quality", "publish"],
+        "check_quality": ["publish"],
+        "publish": [],
+    }
+    assert tasks["check_quality"]["trigger_rule"] == "none_failed"
+    assert tasks["new_offsets"].get("ignore_downstream_trigger_rules") is None
+
+
+def test_a_checkpoint_has_one_writer(tasks: dict[str, dict[str, Any]]) -> None:
+    assert tasks["aggregate"]["max_active_tis_per_dag"] == 1
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_ends_in_time_and_is_retried_by_cause(tasks: dict[str, dict[str, Any]], name: str) -> None:
+    assert 0 < tasks[name]["execution_timeout"] <= 3600
+    assert tasks[name]["has_retry_policy"]
+    assert tasks[name].get("retries", 0) == (0 if name == "check_quality" else 2)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_runbook_names_every_task(dag: dict[str, Any], name: str) -> None:
+    assert f"| `{name}` |" in dag["doc_md"]
+
+
+def test_what_a_person_may_ask_of_one_run_is_off_by_default_and_explained(dag: dict[str, Any]) -> None:
+    params = dict(dag["params"])
+    assert {name: param["default"] for name, param in params.items()} == {
+        "rebuild_checkpoint": False,
+        "accept_data_loss": False,
+    }
+    assert all(param["description"] for param in params.values())
+
+
+def test_reading_the_file_twice_gives_the_same_dag(parsed: dict[str, Any], tmp_path: Path) -> None:
+    again = parse_dags(tmp_path)["dags"]
+    for dags in (again, parsed["dags"]):
+        dags["web_traffic"]["dag"]["_processor_dags_folder"] = "below AIRFLOW_HOME"
+    assert again == parsed["dags"]
+
+
+def test_spark_is_not_imported_to_read_a_dag(parsed: dict[str, Any]) -> None:
+    assert parsed["pyspark"] == []
+
+
+@pytest.mark.parametrize("file", DAG_FILES, ids=lambda file: file.name)
+def test_a_dag_file_is_wiring_only(file: Path) -> None:
+    source = file.read_text()
+    imported = {node.module for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)}
+    assert not any(name and name.partition(".")[0] == "web_traffic" for name in imported)
+    assert len(source.splitlines()) < MOST_LINES
+
+
+def test_the_stack_gives_every_connection_that_the_plugins_name(tmp_path: Path) -> None:
+    source = (REPO / "plugins" / "web_traffic_airflow" / "connections.py").read_text()
+    given = connections(Stack.create(tmp_path))
+    assert set(re.findall(r'"(\w+_(?:default|owner))"', source)) <= given.keys()
+    assert given["spark_default"]["extra"] == {"properties-file": str(PROPERTIES_FILE)}
