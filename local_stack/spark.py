@@ -41,10 +41,10 @@ def prepare_spark() -> None:
     _write_properties(PROPERTIES_FILE, _use_archive(archive) if archive.is_file() else "")
 
 
-def submit_command(properties_file: Path = PROPERTIES_FILE) -> list[str]:
-    """The command line that runs the Spark application by hand."""
+def submit_command(properties_file: Path = PROPERTIES_FILE, application: Path = APPLICATION) -> list[str]:
+    """The command line that runs the Spark application, or another one in its place, by hand."""
     submit = str(Path(sys.prefix, "bin", "spark-submit"))
-    return [submit, "--properties-file", str(properties_file), str(APPLICATION)]
+    return [submit, "--properties-file", str(properties_file), str(application)]
 
 
 def submit_environment(stack: Stack) -> dict[str, str]:

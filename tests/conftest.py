@@ -1,9 +1,13 @@
 """Fixtures that more than one kind of test needs."""
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
 from pyspark.sql import SparkSession
+
+from local_stack import Stack, down, running
+from local_stack.environment import VAR
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +24,15 @@ def spark() -> Iterator[SparkSession]:
     )
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """Return a stack with Kafka and PostgreSQL on free ports; what an earlier, killed session left is ended first."""
+    home = VAR / "test"
+    if home.exists():
+        down(Stack.create(home))
+        shutil.rmtree(home)
+    with running(Stack.create(home), "postgres", "kafka") as stack:
+        yield stack
+    shutil.rmtree(home)

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from local_stack import Stack
 from local_stack.postgres import make_warehouse
-from local_stack.spark import submit_command, submit_environment
+from local_stack.spark import APPLICATION, submit_command, submit_environment
 from web_traffic.recount import Recount, recount
 from web_traffic.settings import Settings
 from web_traffic.traffic import Traffic, Truth
@@ -25,12 +25,13 @@ RUN_LIMIT_SECONDS = 180
 Windows = dict[tuple[datetime, str, str | None], int]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pipeline:
     """One pipeline of its own: topic, database, checkpoint."""
 
     environment: dict[str, str]
     owner_password: str
+    application: Path = APPLICATION
 
     @property
     def settings(self) -> Settings:
@@ -74,7 +75,7 @@ class Pipeline:
     def start(self, **environment: str) -> subprocess.Popen[str]:
         """Start the application in a session of its own, as Airflow does, with its output in one pipe."""
         return subprocess.Popen(
-            submit_command(),
+            submit_command(application=self.application),
             env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -85,7 +86,7 @@ class Pipeline:
     def submit(self, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the application as the README says."""
         return subprocess.run(
-            submit_command(),
+            submit_command(application=self.application),
             env=self.environment | environment,
             check=False,
             capture_output=True,

@@ -1,4 +1,4 @@
-"""Is there anything for Spark to do? Answered in milliseconds, from the checkpoint, the broker and the ledger."""
+"""Is there anything for Spark to do? Answered in milliseconds, from the checkpoint, the broker and the books."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ class Decision:
     lag: int
 
 
-def decide(checkpoint: Checkpoint, end_offsets: Offsets, is_in_ledger: Callable[[UUID, int], bool]) -> Decision:
+def decide(checkpoint: Checkpoint, end_offsets: Offsets, is_in_books: Callable[[UUID, int], bool]) -> Decision:
     """Skip Spark only when it provably has nothing to do; on any doubt it runs.
 
     An offset difference is an upper bound of the records: transactions and compaction leave offsets without records.
     """
     try:
-        return _decide(checkpoint, end_offsets, is_in_ledger)
+        return _decide(checkpoint, end_offsets, is_in_books)
     except CheckpointError as error:
         return Decision(True, f"doubt: {error}", sum(end_offsets.values()))
 
 
-def _decide(checkpoint: Checkpoint, end_offsets: Offsets, is_in_ledger: Callable[[UUID, int], bool]) -> Decision:
+def _decide(checkpoint: Checkpoint, end_offsets: Offsets, is_in_books: Callable[[UUID, int], bool]) -> Decision:
     planned, committed = checkpoint.newest_planned(), checkpoint.newest_committed()
     if planned is None:
         lag = sum(end_offsets.values())
@@ -40,6 +40,6 @@ def _decide(checkpoint: Checkpoint, end_offsets: Offsets, is_in_ledger: Callable
         return Decision(True, f"{lag:,} new offsets", lag)
     if checkpoint.next_watermark(planned) != batch.watermark:
         return Decision(True, "the watermark has moved since the last batch", lag)
-    if not is_in_ledger(batch.query_id, planned):
-        return Decision(True, f"batch {planned} is not in the ledger", lag)
+    if not is_in_books(batch.query_id, planned):
+        return Decision(True, f"batch {planned} is not in the books", lag)
     return Decision(False, "nothing new", lag)

@@ -1,11 +1,14 @@
 """Spark's side of Kafka: the stream of new records, decoded and counted in advance."""
 
+import json
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from web_traffic.checkpoint import Batch
 from web_traffic.events import COUNTS, decode
 from web_traffic.guard import Start
 from web_traffic.settings import Settings
@@ -45,14 +48,35 @@ def read_stream(spark: SparkSession, settings: Settings, start: Start) -> DataFr
     )
 
 
-def decode_records(records: DataFrame, settings: Settings, topic_id: str) -> DataFrame:
+def read_batch(spark: SparkSession, settings: Settings, batch: Batch) -> DataFrame:
+    """Read the records of one micro-batch again, as far as Kafka still holds them."""
+    starting, ending = (
+        json.dumps({settings.kafka_topic: offsets}) for offsets in (batch.start_offsets, batch.end_offsets)
+    )
+    return (
+        spark.read.format("kafka")
+        .options(**KAFKA_OPTIONS)
+        .option("kafka.bootstrap.servers", settings.kafka_url)
+        .option("subscribe", settings.kafka_topic)
+        .option("startingOffsets", starting)
+        .option("endingOffsets", ending)
+        .option("failOnDataLoss", "false")
+        .load()
+    )
+
+
+def decode_records(
+    records: DataFrame, settings: Settings, topic_id: str, planned_at: datetime | None = None
+) -> DataFrame:
     """Decode Kafka records into pre-counted hits (`events.COUNTS`), and keep those that are not counted.
 
     An event is from the future when it is ahead of its Kafka timestamp, or of the clock if that is earlier, by more
-    than the allowed skew. On a stream the clock is the batch's own time, which a replay sees again.
+    than the allowed skew. On a stream the clock is the batch's own time, which a replay sees again; records of a batch
+    that are read again later take it from `planned_at`.
     """
+    clock = F.lit(planned_at) if planned_at else F.current_timestamp()
     skew = F.expr(f"make_dt_interval(0, 0, 0, {settings.max_clock_skew.total_seconds()})")
-    accepted_until = F.least("timestamp", F.current_timestamp()) + skew
+    accepted_until = F.least("timestamp", clock) + skew
     columns = (*REJECTED_COLUMNS, accepted_until.alias("accepted_until"))
     return records.select(*columns).mapInArrow(_decoder(settings, topic_id), COUNTS_DDL)
 

@@ -38,12 +38,12 @@ def new_offsets(params: dict[str, Any] | None = None) -> dict[str, Any] | None:
 
     hook = PostgresHook(POSTGRES)
 
-    def is_in_ledger(query_id: UUID, batch_id: int) -> bool:
-        found = "SELECT 1 FROM etl.batch WHERE query_id = %s AND batch_id = %s"
-        return hook.get_first(found, (str(query_id), batch_id)) is not None
+    def is_in_books(query_id: UUID, batch_id: int) -> bool:
+        closed = "SELECT 1 FROM etl.run WHERE query_id = %s AND last_batch >= %s AND status = 'succeeded'"
+        return hook.get_first(closed, (str(query_id), batch_id)) is not None
 
     settings = job_settings()
-    decision = decide(Checkpoint(settings.checkpoint_location), end_offsets(settings), is_in_ledger)
+    decision = decide(Checkpoint(settings.checkpoint_location), end_offsets(settings), is_in_books)
     if params and any(params.values()):
         decision = replace(decision, must_run=True, reason="a person asked for it")
     log.info("%s: Spark %s", decision.reason, "runs" if decision.must_run else "is skipped")

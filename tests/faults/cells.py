@@ -35,19 +35,24 @@ KILL_POINTS = {
     "K6": ("batch committed", "after COMMIT, before Spark's commit log"),
     "K7": ("stream ended", "after Spark's commit log, before the run's books"),
 }
+BATCH_POINTS = ("offsets logged", "before begin", "batch committed")
 TARGETS = ("jvm", "python", "group")
 
 
 def kill(point: str, trial: Trial) -> None:
-    """Kill a run at a point: its JVM, the Python process at the point, or all of it."""
-    with stopped_at(trial.pipeline, point) as run:
+    """Kill a run at a point: its JVM, the Python process at the point, or all of it.
+
+    Of a run's two batches the first reads and the second writes: half of the kills at a batch's points are at each.
+    """
+    nth = 1 + trial.seed // len(TARGETS) % 2 if point in BATCH_POINTS else 1
+    with stopped_at(trial.pipeline, point, nth) as run:
         run.kill(TARGETS[trial.seed % len(TARGETS)])
     trial.was_seen = True
 
 
 def zombie(trial: Trial) -> None:
     """Lose the Airflow worker: its run lives on while the retry starts, and both come to their end."""
-    with stopped_at(trial.pipeline, trial.random.choice(["offsets logged", "batch committed"])) as run:
+    with stopped_at(trial.pipeline, trial.random.choice(BATCH_POINTS), nth=trial.random.choice([1, 2])) as run:
         retry = trial.pipeline.start()
         wait_until(lambda: _is_waiting_for_its_turn(trial), "a retry that waits for the run before")
         run.go_on()

@@ -57,9 +57,9 @@ class StoppedRun:
 
 
 @contextmanager
-def stopped_at(pipeline: Pipeline, point: str, **environment: str) -> Iterator[StoppedRun]:
-    """Start a run and wait until it has stopped at the point."""
-    submit = pipeline.start(FAULT_POINT=point, **environment)
+def stopped_at(pipeline: Pipeline, point: str, nth: int = 1, **environment: str) -> Iterator[StoppedRun]:
+    """Start a run and wait until it has stopped at the point, for the first time or a later one."""
+    submit = pipeline.start(FAULT_POINT=f"{point}#{nth}", **environment)
     root = psutil.Process(submit.pid)
     found: list[psutil.Process] = []
 

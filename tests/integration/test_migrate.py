@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.errors import DivisionByZero, InsufficientPrivilege
+from psycopg.errors import DivisionByZero, InsufficientPrivilege, UniqueViolation
 
 import web_traffic.warehouse.migrate as migration
 from local_stack import Stack
@@ -94,11 +94,23 @@ def test_two_at_the_same_time_end_well_and_one_of_them_does_it(
         assert sorted(each.result(60) for each in both) == [[], ALL]
 
 
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (b"SELECT 1 / 0", DivisionByZero),
+        (b"INSERT INTO etl.migration (name, sha256) VALUES ('0002_second', '')", UniqueViolation),
+    ],
+    ids=["in its statements", "when it is entered as applied"],
+)
 def test_a_migration_that_fails_leaves_nothing_of_itself_and_is_applied_once_it_is_right(
-    empty: Environment, owner: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+    empty: Environment,
+    owner: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: bytes,
+    error: type[psycopg.Error],
 ) -> None:
-    use(monkeypatch, FIRST | {"0002_second": SECOND["0002_second"] + b"; SELECT 1 / 0"})
-    with pytest.raises(DivisionByZero):
+    use(monkeypatch, FIRST | {"0002_second": SECOND["0002_second"] + b"; " + fault})
+    with pytest.raises(error):
         migrate(owner)
     tables, applied = contents(owner)
     assert (tables, [name for name, *_ in applied]) == (["first", "migration"], ["0001_first"])

@@ -22,11 +22,12 @@ from web_traffic.checkpoint import Checkpoint
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.guard import Start, examine, fingerprint
+from web_traffic.jobs.books import close_books
 from web_traffic.kafka import KafkaUnavailable, Topic, describe_topic
 from web_traffic.settings import Settings
 from web_traffic.source import decode_records, read_stream
 from web_traffic.warehouse.connection import connect
-from web_traffic.warehouse.ledger import Observed, RunLedger, Summary
+from web_traffic.warehouse.ledger import RunLedger, Summary
 from web_traffic.warehouse.migrate import require_schema
 from web_traffic.warehouse.sink import write_batch
 from web_traffic.windows import WATERMARK_DELAY, count_hits
@@ -53,13 +54,7 @@ def aggregate(settings: Settings) -> Summary:
                 run.register(UUID(query.id), made_with)
                 await_end(query, sink)
                 fault_point("stream ended")
-            with timed(phases, "books"):
-                batches = observed_batches(query)
-                checkpoint = Checkpoint(settings.checkpoint_location)
-                before = batches[0].batch_id - 1 if batches else checkpoint.newest_committed()
-                open_before = known_open_hits(run, spark, checkpoint, before)
-                open_after = open_hits(spark, checkpoint, batches[-1].batch_id) if batches else open_before
-            return run.close(UUID(query.id), batches, open_before, open_after, phases)
+            return close_books(spark, settings, query, topic, run, phases)
         except Exception as error:
             run.fail(error)
             raise
@@ -124,37 +119,6 @@ def await_end(query: StreamingQuery, sink: Sink) -> None:
         query.awaitTermination()
     except StreamingQueryException as error:
         raise (sink.error or error) from error
-
-
-def observed_batches(query: StreamingQuery) -> list[Observed]:
-    """Return what Spark observed of each batch that the query brought to its end, in their order."""
-    return [
-        Observed(
-            batch_id=progress.batchId,
-            read=progress.observedMetrics["records"]["read"],
-            rejected=progress.observedMetrics["decoded"]["rejected"] or 0,
-            future=progress.observedMetrics["decoded"]["future"] or 0,
-            dropped_rows=sum(operator.numRowsDroppedByWatermark for operator in progress.stateOperators),
-        )
-        for progress in query.recentProgress
-        if progress.observedMetrics
-    ]
-
-
-def known_open_hits(run: RunLedger, spark: SparkSession, checkpoint: Checkpoint, batch_id: int | None) -> int:
-    """Return the hits in open windows after a batch: from the books of the run that ended there, or else counted."""
-    query_id = checkpoint.query_id
-    if batch_id is None or batch_id < 0 or query_id is None:
-        return 0
-    known = run.known_open_hits(query_id, batch_id)
-    return open_hits(spark, checkpoint, batch_id) if known is None else known
-
-
-def open_hits(spark: SparkSession, checkpoint: Checkpoint, batch_id: int) -> int:
-    """Count the hits in open windows after a batch, in the state store itself."""
-    state = spark.read.format("statestore").option("batchId", batch_id).load(str(checkpoint.folder))
-    (total,) = state.agg(F.coalesce(F.sum("value.sum"), F.lit(0))).collect()
-    return int(total[0])
 
 
 @contextmanager

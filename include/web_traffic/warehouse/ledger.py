@@ -1,5 +1,6 @@
 """The books: runs in `etl.run`, micro-batches in `etl.batch`."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -29,8 +30,9 @@ class Observed:
     read: int
     rejected: int
     future: int
-    dropped_rows: int
-    """`numRowsDroppedByWatermark`: pre-counted rows, so it tells whether something was late, not how much."""
+    dropped_rows: int | None
+    """`numRowsDroppedByWatermark`: pre-counted rows, so it tells whether something was late, not how much; None for a
+    batch that was counted afterwards."""
 
 
 class RunInProgress(NeedsAttention):
@@ -66,17 +68,16 @@ class RunLedger:
             row = {"query_id": query_id, "fingerprint": Jsonb(fingerprint)}
             self._connection.execute(statement("register_checkpoint"), row)
 
-    def known_open_hits(self, query_id: UUID, batch_id: int) -> int | None:
-        """Return the hits in open windows after a batch, if a run that ended there has counted them."""
+    def last_closed(self, query_id: UUID) -> tuple[int, int]:
+        """Return the last batch that is in closed books, and the open hits after it; -1 and 0 before the first one."""
         with self._connection.transaction():
-            key = {"query_id": query_id, "batch_id": batch_id}
-            row = self._connection.execute(statement("known_open_hits"), key).fetchone()
-        return row[0] if row else None
+            row = self._connection.execute(statement("last_closed"), {"query_id": query_id}).fetchone()
+        return row or (-1, 0)
 
     def close(
         self, query_id: UUID, batches: list[Observed], open_before: int, open_after: int, phases: dict[str, float]
     ) -> Summary:
-        """Close the books over the batches that the run brought to their end, and return the run's summary."""
+        """Close the books over the batches since the last closed books, and return the run's summary."""
         with self._connection.transaction():
             for batch in batches:
                 self._connection.execute(statement("count_batch"), {"query_id": query_id, **asdict(batch)})
@@ -87,7 +88,7 @@ class RunLedger:
                 "last_batch": max((batch.batch_id for batch in batches), default=None),
                 "open_before": open_before,
                 "open_after": open_after,
-                "dropped_rows": sum(batch.dropped_rows for batch in batches),
+                "dropped_rows": _sum_if_known(batch.dropped_rows for batch in batches),
                 "phases": Jsonb(phases),
             }
             summary: Summary = self._connection.execute(statement("close_run"), figures).fetchall()[0][0]
@@ -98,6 +99,11 @@ class RunLedger:
         first_line = f"{type(error).__name__}: {error}".splitlines()[0][:1000]
         with suppress(psycopg.OperationalError), self._connection.transaction():
             self._connection.execute(statement("fail_run"), {"run_id": self.run_id, "error": first_line})
+
+
+def _sum_if_known(figures: Iterable[int | None]) -> int | None:
+    known = list(figures)
+    return None if None in known else sum(figure or 0 for figure in known)
 
 
 def _take_turn(connection: psycopg.Connection[Any], wait: timedelta) -> None:

@@ -28,8 +28,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def reason_to_run(folder: Path, end_offsets: Offsets, is_in_ledger: bool = True) -> str | None:
-    decision = decide(Checkpoint(folder), end_offsets, lambda query_id, batch_id: is_in_ledger)
+def reason_to_run(folder: Path, end_offsets: Offsets, is_in_books: bool = True) -> str | None:
+    decision = decide(Checkpoint(folder), end_offsets, lambda query_id, batch_id: is_in_books)
     return decision.reason if decision.must_run else None
 
 
@@ -62,8 +62,8 @@ def test_a_batch_that_spark_did_not_commit_runs_spark(folder: Path) -> None:
     assert reason_to_run(folder, {"0": 2, "1": 3}) == "batch 1 is not through"
 
 
-def test_a_batch_that_the_ledger_lacks_runs_spark(folder: Path) -> None:
-    assert reason_to_run(folder, {"0": 2, "1": 3}, is_in_ledger=False) == "batch 1 is not in the ledger"
+def test_a_batch_that_is_in_no_closed_books_runs_spark(folder: Path) -> None:
+    assert reason_to_run(folder, {"0": 2, "1": 3}, is_in_books=False) == "batch 1 is not in the books"
 
 
 def test_windows_that_wait_for_their_closing_batch_run_spark(folder: Path) -> None:

@@ -1,0 +1,65 @@
+"""Applications with a deliberately broken sink: the matrix must catch each of them.
+
+`BROKEN=<name> spark-submit tests/faults/broken_sink.py` runs the real application with one part replaced.
+"""
+
+import os
+
+from web_traffic.faults import fault_point
+from web_traffic.jobs import aggregate
+from web_traffic.settings import Settings
+from web_traffic.warehouse import rejected, sink
+from web_traffic.warehouse.connection import connect, statement
+
+
+def enter_the_ledger_first() -> None:
+    """Enter the batch in a transaction of its own, before its windows are moved: a crash between loses them."""
+    commit = sink._commit
+
+    def broken(connection, batch, run_id, stages):
+        with connect(Settings.from_environment()) as other:
+            figures = {"query_id": batch.query_id, "batch_id": batch.batch_id}
+            is_known = other.execute(statement("find_batch"), figures).fetchone()
+        if is_known:
+            return
+        commit(connection, batch, run_id, {})
+        fault_point(f"between {batch.batch_id}")
+        with connection.transaction():
+            connection.execute(statement("move_staged_windows"), {"stage_ids": list(stages)})
+
+    sink._commit = broken
+
+
+def move_without_the_ledger() -> None:
+    """Move the windows in a transaction of their own, adding to what is there: a batch that comes again counts twice."""
+    commit = sink._commit
+    adding = statement("move_staged_windows").replace(
+        b"    RETURNING num_hits",
+        b"    ON CONFLICT (window_start, sha256(replace(length(host) || ':' || host || coalesce('=' || referrer, ''), "
+        b"'\\', '\\\\')::bytea)) DO UPDATE SET num_hits = aggregated_web_traffic.num_hits + excluded.num_hits "
+        b"RETURNING num_hits",
+    )
+
+    def broken(connection, batch, run_id, stages):
+        with connection.transaction():
+            connection.execute(adding, {"stage_ids": list(stages)})
+        fault_point(f"between {batch.batch_id}")
+        commit(connection, batch, run_id, {})
+
+    sink._commit = broken
+
+
+def forget_rejected_events() -> None:
+    """Keep no rejected event."""
+    rejected.RejectedEvents._flush = lambda _: None
+
+
+BROKEN = {
+    "enter the ledger first": enter_the_ledger_first,
+    "move without the ledger": move_without_the_ledger,
+    "forget rejected events": forget_rejected_events,
+}
+
+if __name__ == "__main__":
+    BROKEN[os.environ["BROKEN"]]()
+    aggregate.main()
