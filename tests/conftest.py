@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from pyspark.sql import SparkSession
 
-from local_stack import Stack, down, running
-from local_stack.environment import VAR
+from local_stack import Stack, running
+from tests.homes import fresh_home
 
 
 @pytest.fixture(scope="session")
@@ -28,11 +28,8 @@ def spark() -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """Return a stack with Kafka and PostgreSQL on free ports; what an earlier, killed session left is ended first."""
-    home = VAR / "test"
-    if home.exists():
-        down(Stack.create(home))
-        shutil.rmtree(home)
+    """Return a stack with Kafka and PostgreSQL on free ports."""
+    home = fresh_home("session")
     with running(Stack.create(home), "postgres", "kafka") as stack:
         yield stack
     shutil.rmtree(home)

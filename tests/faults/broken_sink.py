@@ -31,7 +31,7 @@ def enter_the_ledger_first() -> None:
 
 
 def move_without_the_ledger() -> None:
-    """Move the windows in a transaction of their own, adding to what is there: a batch that comes again counts twice."""
+    """Move the windows in their own transaction, adding to what is there: a batch that comes again counts double."""
     commit = sink._commit
     adding = statement("move_staged_windows").replace(
         b"    RETURNING num_hits",

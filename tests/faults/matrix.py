@@ -12,10 +12,11 @@ import statistics
 import sys
 from collections.abc import Iterable
 
-from local_stack import Stack, down, running
+from local_stack import Stack, running
 from local_stack.environment import REPO, VAR
 from tests.faults.cells import CELLS, Cell
 from tests.faults.trial import Outcome, Trial, as_row
+from tests.homes import fresh_home
 
 FOLDER = VAR / "faults"
 RESULTS = FOLDER / "results.ndjson"
@@ -53,12 +54,8 @@ def main() -> int:
         for seed in ([options.seed] if options.seed else range(1, min(options.trials or cell.trials, cell.trials) + 1))
         if options.seed or (cell.name, seed) not in done(version)
     ]
-    home = FOLDER / "stack"
-    if home.exists():
-        down(Stack.create(home))
-        shutil.rmtree(home)
     if plan:
-        with running(Stack.create(home), "postgres", "kafka") as stack:
+        with running(Stack.create(fresh_home("faults")), "postgres", "kafka") as stack:
             for number, (cell, seed) in enumerate(plan, 1):
                 outcome = run_trial(stack, cell, seed)
                 keep(outcome, version)

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import pytest
 
 from local_stack import Stack, running
 from local_stack.lifecycle import status
+from tests.homes import fresh_home
 from web_traffic.kafka import end_offsets, ensure_topic
 from web_traffic.recount.counting import Record
 from web_traffic.recount.sources import read_topic
@@ -30,7 +30,7 @@ START = END - timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    home = Path(tempfile.mkdtemp(prefix="traffic-"))
+    home = fresh_home("traffic")
     with running(Stack.create(home), "kafka") as stack:
         yield stack
     shutil.rmtree(home)

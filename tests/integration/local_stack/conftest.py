@@ -1,21 +1,20 @@
 """One stack with its services for all tests of the embedded stack; each test finds it up."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local_stack import Stack, down, up
+from tests.homes import fresh_home
 from tests.integration.local_stack.observe import SERVICES
 
 
 @pytest.fixture(scope="package")
 def home() -> Iterator[Path]:
     """A folder that PostgreSQL's user may enter; pytest's own folders are closed to it."""
-    folder = Path(tempfile.mkdtemp(prefix="stack-"))
-    folder.chmod(0o755)
+    folder = fresh_home("local_stack")
     yield folder
     shutil.rmtree(folder)
 

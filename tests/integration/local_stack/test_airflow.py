@@ -2,9 +2,7 @@
 
 import dataclasses
 import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import psutil
@@ -13,13 +11,13 @@ import pytest
 from local_stack import Stack, airflow, down, running, up
 from local_stack.leftovers import find_processes
 from local_stack.lifecycle import status
+from tests.homes import fresh_home
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """Return the stack with all that is not optional, below a folder that PostgreSQL's user may enter."""
-    home = Path(tempfile.mkdtemp(prefix="stack-"))
-    home.chmod(0o755)
+    """Return the stack with all that is not optional."""
+    home = fresh_home("airflow")
     with running(Stack.create(home)) as stack:
         yield stack
     shutil.rmtree(home)

@@ -1,0 +1,17 @@
+"""Folders for the stacks that tests start."""
+
+import shutil
+from pathlib import Path
+
+from local_stack import Stack, down
+from local_stack.environment import VAR
+
+
+def fresh_home(name: str) -> Path:
+    """Make an empty folder that PostgreSQL's user may enter; what a killed session left running there is ended."""
+    home = VAR / "tests" / name
+    for env_file in [*home.glob(".env"), *home.glob("*/.env")]:
+        down(Stack.load(env_file, env_file.parent))
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    return home
