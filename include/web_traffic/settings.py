@@ -5,6 +5,7 @@ environment from connections; run alone, `spark-submit` inherits it from the she
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -53,7 +54,7 @@ class Settings:
         """Read and check all settings; `SettingsError` names the variable and what it may hold."""
         return cls(
             kafka_url=_bootstrap_servers(environ.get("KAFKA_URL", "localhost:9093")),
-            kafka_topic=environ.get("KAFKA_TOPIC", "web_traffic_topic"),
+            kafka_topic=_topic(environ.get("KAFKA_TOPIC", "web_traffic_topic")),
             kafka_topic_partitions=_positive_int(environ, "KAFKA_TOPIC_PARTITIONS", 4),
             postgres_url=_postgres_url(environ.get("POSTGRES_URL", "jdbc:postgresql://localhost:5432/web_traffic")),
             postgres_user=environ.get("POSTGRES_USER", "web_traffic_writer"),
@@ -73,6 +74,12 @@ def _bootstrap_servers(value: str) -> str:
         host, _, port = server.strip().rpartition(":")
         if not host or not port.isdecimal():
             raise SettingsError(f"KAFKA_URL={value!r}: {server!r} is not host:port")
+    return value
+
+
+def _topic(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", value):
+        raise SettingsError(f"KAFKA_TOPIC={value!r}: a topic's name is of letters, digits, '.', '_' and '-'")
     return value
 
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import psutil
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from local_stack.lifecycle import up
 from tests.faults.stopped import stopped_at, wait_until
 from tests.faults.trial import Trial
-from tests.pipeline import make_topic
 
 
 @dataclass(frozen=True)
@@ -131,21 +130,6 @@ def down_and_up_again(trial: Trial, run: Callable[[], int]) -> None:
         broker.send_signal(signal.SIGCONT)
 
 
-def retention_passes_the_checkpoint(trial: Trial) -> None:
-    """Have the broker delete records that were not read, and a person accept it."""
-    trial.pipeline.run()
-    trial.produce(10_000, hour=2)
-    admin = AdminClient({"bootstrap.servers": trial.pipeline.settings.kafka_url})
-    committed = trial.pipeline.query("SELECT end_offsets FROM etl.batch ORDER BY batch_id DESC LIMIT 1")[0][0]
-    place = TopicPartition(trial.pipeline.settings.kafka_topic, 0, committed["0"] + 100)
-    [deleted] = admin.delete_records([place]).values()
-    deleted.result(30)
-    result = trial.pipeline.submit()
-    assert "offset" in result.stdout
-    trial.was_seen = result.returncode != 0
-    trial.flags = {"ACCEPT_DATA_LOSS": "true"}
-
-
 def partitions_are_added(point: str | None, trial: Trial) -> None:
     """Add partitions to the topic, before a run or between a failed run and its retry."""
     admin = AdminClient({"bootstrap.servers": trial.pipeline.settings.kafka_url})
@@ -192,19 +176,6 @@ def checkpoint_loses(name: str, trial: Trial) -> None:
         trial.flags = {"REBUILD_CHECKPOINT": "true"}
 
 
-def topic_is_made_anew(trial: Trial) -> None:
-    """Delete the topic and make it again under the same name, with other records."""
-    trial.pipeline.run()
-    settings = trial.pipeline.settings
-    admin = AdminClient({"bootstrap.servers": settings.kafka_url})
-    admin.delete_topics([settings.kafka_topic])[settings.kafka_topic].result(30)
-    wait_until(lambda: settings.kafka_topic not in admin.list_topics(timeout=10).topics, "the topic is gone")
-    make_topic(settings)
-    trial.produce(10_000, hour=2)
-    trial.was_seen = trial.pipeline.submit().returncode != 0
-    trial.flags = {"REBUILD_CHECKPOINT": "true"}
-
-
 def two_at_once(trial: Trial) -> None:
     """Start two runs at the same time, as two schedulers would."""
     runs = [trial.pipeline.start() for _ in range(2)]
@@ -241,15 +212,13 @@ CELLS = {
         Cell("P5", "database read only", database_is_read_only),
         Cell("B1", "broker hangs at the start", kafka_is_down_at_start),
         Cell("B2", "broker hangs between planning and reading", kafka_dies_in_the_middle),
-        Cell("B3", "retention passes the checkpoint, accepted", retention_passes_the_checkpoint),
-        Cell("B4", "partitions added before a run", partial(partitions_are_added, None)),
+        Cell("B3", "partitions added before a run", partial(partitions_are_added, None)),
         Cell(
             "B5",
             "partitions added between a failure and its retry",
             partial(partitions_are_added, "offsets logged"),
         ),
-        Cell("B6", "aborted transactions in the topic", transactions_are_aborted),
-        Cell("B7", "topic made anew, rebuilt", topic_is_made_anew),
+        Cell("B5", "aborted transactions in the topic", transactions_are_aborted),
         Cell("C1", "checkpoint folder lost", partial(checkpoint_loses, "folder")),
         Cell("C2", "checkpoint's metadata lost", partial(checkpoint_loses, "metadata")),
         Cell("C3", "last commit file lost", partial(checkpoint_loses, "last commit")),

@@ -47,13 +47,16 @@ class Trial:
         self.seed = seed
         self.pipeline: Pipeline = make_pipeline(stack, f"trial_{uuid4().hex[:12]}", folder / "checkpoint")
         self.was_seen = False
+        self.not_counted = 0
+        """Events that were sent and must be in `etl.rejected_event`."""
         self.flags: dict[str, str] = {}
         """Settings of the recovering run: what an operator would tick."""
 
     def produce(self, events: int, hour: int) -> None:
         """Send realistic traffic of an hour, with late, malformed and future events among it."""
         start = START + timedelta(hours=hour)
-        self.pipeline.produce_traffic(events, self.seed * 100 + hour, start, start + timedelta(hours=1))
+        truth = self.pipeline.produce_traffic(events, self.seed * 100 + hour, start, start + timedelta(hours=1))
+        self.not_counted += truth.rejected + truth.future
 
     def prepare(self) -> None:
         """Send the events; in half of the trials the first half of them is counted before the fault."""
@@ -92,7 +95,7 @@ class Trial:
             duplicate=rows - keys + recount.unexpected.count,
             wrong=recount.different.count,
             unaccounted=abs(recount.open_hits - open_after)
-            + abs(recount.rejected + recount.future - rejected)
+            + abs(self.not_counted - rejected)
             + len(recount.ledger_errors),
             recovery_seconds=round(recovery_seconds, 1),
             was_seen=self.was_seen,

@@ -88,7 +88,7 @@ class Expected:
 def tally(records: Iterable[Record], batches: list[Batch], max_clock_skew_us: int) -> list[Tally]:
     """Judge the records of each batch, in the order of `batches`.
 
-    The records of a partition must come in the order of their offsets. The clock of a batch is the time of its commit.
+    The records of a partition must come in the order of their offsets. A batch's clock is the time of its planning.
     """
     tallies = [Tally() for _ in batches]
     find = _Finder(batches)
@@ -118,6 +118,7 @@ def expect(batches: list[Batch], tallies: list[Tally]) -> Expected:
 
 
 def _expect_query(expected: Expected, query: list[tuple[Batch, Tally]]) -> None:
+    expected.open_hits = 0  # a new query counts anew what the one before has left open
     watermark_us = emitted_until_us = 0
     newest_us = 0
     accepted: Counter[Window] = Counter()

@@ -33,6 +33,8 @@ def test_the_password_is_in_no_representation() -> None:
     [
         ("KAFKA_URL", "broker"),
         ("KAFKA_URL", "broker:9092,other"),
+        ("KAFKA_TOPIC", "web traffic"),
+        ("KAFKA_TOPIC", ""),
         ("POSTGRES_URL", "mysql://db/traffic"),
         ("POSTGRES_URL", "postgresql://db"),
         ("POSTGRES_URL", "postgresql://db/traffic?password=s3cret"),
