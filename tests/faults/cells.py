@@ -214,7 +214,7 @@ CELLS = {
         Cell("B2", "broker hangs between planning and reading", kafka_dies_in_the_middle),
         Cell("B3", "partitions added before a run", partial(partitions_are_added, None)),
         Cell(
-            "B5",
+            "B4",
             "partitions added between a failure and its retry",
             partial(partitions_are_added, "offsets logged"),
         ),
