@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 
-from web_traffic.checkpoint import Checkpoint, Offsets
+from web_traffic.checkpoint import Checkpoint, CheckpointError, Offsets
 from web_traffic.errors import NeedsAttention
 from web_traffic.events import WINDOW_MINUTES
 from web_traffic.kafka import Topic
@@ -67,6 +67,7 @@ def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topi
     if settings.rebuild_checkpoint:
         _set_aside(checkpoint)
         return Start(rebuild_from=_earliest_unsealed(settings, sealed_until))
+    _require_readable(checkpoint)
     _require_known(checkpoint, known)
     _require_same(checkpoint, known, expected)
     gap = lost_offsets(checkpoint, topic)
@@ -90,10 +91,18 @@ def lost_offsets(checkpoint: Checkpoint, topic: Topic) -> Gap:
     }
 
 
+def _require_readable(checkpoint: Checkpoint) -> None:
+    newest = checkpoint.newest_planned()
+    if newest is None:
+        return
+    try:
+        checkpoint.batch(newest)
+    except CheckpointError as error:
+        raise CheckpointMismatch(f"the checkpoint is damaged: {error}; {REBUILD}") from error
+
+
 def _require_known(checkpoint: Checkpoint, known: dict[UUID, Fingerprint]) -> None:
     query_id = checkpoint.query_id
-    if query_id is None and checkpoint.newest_planned() is not None:
-        raise CheckpointMismatch(f"{checkpoint.folder} has lost its file metadata; {REBUILD}")
     if query_id is None and known:
         raise CheckpointMismatch(
             f"there is no checkpoint in {checkpoint.folder}, but the database was fed from one: "

@@ -127,7 +127,7 @@ def test_a_batch_that_comes_again_is_not_written_again_and_the_run_goes_on(pipel
     assert pipeline.query("SELECT batch_id, emitted FROM etl.batch ORDER BY 1") == [(0, 0), (1, 1)]
     for file in (pipeline.checkpoint / "commits").glob("*1*"):
         file.unlink()
-    assert books(pipeline.run()) == (0, 0, 0, 0, 1, 1)
+    assert books(pipeline.run()) == (0, 0, 0, 0, 0, 1)  # the batch is in closed books already
     pipeline.produce(event("00:13"))
     assert books(pipeline.run()) == (1, 0, 0, 0, 1, 1)
     assert sorted(pipeline.windows().values()) == [1, 1]
