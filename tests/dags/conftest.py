@@ -10,15 +10,23 @@ import pytest
 
 from local_stack.environment import REPO
 
+PASSWORD = "only-a-task-may-know"
 DESCRIBE = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
+from pendulum import datetime
+
+def interval(dag):
+    timetable = DagSerialization.from_dict(dag).timetable
+    return [at.isoformat() for at in timetable.infer_manual_data_interval(run_after=datetime(2026, 1, 2, 12, 7))]
 
 bag = DagBag(sys.argv[1])
+dags = {name: DagSerialization.to_dict(dag) for name, dag in bag.dags.items()}
 print(json.dumps({
     "errors": bag.import_errors,
-    "dags": {name: DagSerialization.to_dict(dag) for name, dag in bag.dags.items()},
+    "dags": dags,
+    "intervals": {name: interval(dag) for name, dag in dags.items()},
     "pyspark": sorted(name for name in sys.modules if name.partition(".")[0] == "pyspark"),
 }))
 """
@@ -32,6 +40,8 @@ def parse_dags(home: Path) -> dict[str, Any]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://nobody@127.0.0.1:1/nothing",
         "PYTHONPATH": str(REPO / "plugins"),
+        "AIRFLOW_CONN_POSTGRES_DEFAULT": f"postgresql://web_traffic_writer:{PASSWORD}@127.0.0.1:1/web_traffic",
+        "AIRFLOW_CONN_POSTGRES_OWNER": f"postgresql://web_traffic_owner:{PASSWORD}@127.0.0.1:1/web_traffic",
     }
     command = [sys.executable, "-c", DESCRIBE, str(REPO / "dags")]
     done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=120)

@@ -1,6 +1,7 @@
 """What people rely on when they see the DAG in Airflow."""
 
 import ast
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from local_stack.airflow import connections
 from local_stack.environment import PROPERTIES_FILE, REPO, Stack
-from tests.dags.conftest import parse_dags
+from tests.dags.conftest import PASSWORD, parse_dags
 
 TASKS = ("prepare", "new_offsets", "aggregate", "check_quality", "publish")
 MOST_LINES = 110
@@ -28,11 +29,14 @@ def tasks(dag: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {task["__var"]["task_id"]: task["__var"] for task in dag["tasks"]}
 
 
-def test_runs_cover_five_minutes_each_one_at_a_time_without_catching_up(dag: dict[str, Any]) -> None:
+def test_runs_cover_five_minutes_each_one_at_a_time_without_catching_up(
+    dag: dict[str, Any], parsed: dict[str, Any]
+) -> None:
     assert dag["timetable"] == {
         "__type": "airflow.timetables.interval.CronDataIntervalTimetable",
         "__var": {"expression": "*/5 * * * *", "timezone": "UTC"},
     }
+    assert parsed["intervals"]["web_traffic"] == ["2026-01-02T12:00:00+00:00", "2026-01-02T12:05:00+00:00"]
     assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
 
 
@@ -86,16 +90,23 @@ def test_spark_is_not_imported_to_read_a_dag(parsed: dict[str, Any]) -> None:
     assert parsed["pyspark"] == []
 
 
+def test_no_password_of_a_connection_is_in_a_dag(parsed: dict[str, Any]) -> None:
+    assert PASSWORD not in json.dumps(parsed)
+
+
 @pytest.mark.parametrize("file", DAG_FILES, ids=lambda file: file.name)
 def test_a_dag_file_is_wiring_only(file: Path) -> None:
     source = file.read_text()
-    imported = {node.module for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)}
-    assert not any(name and name.partition(".")[0] == "web_traffic" for name in imported)
+    tree = list(ast.walk(ast.parse(source)))
+    imported = {node.module or "" for node in tree if isinstance(node, ast.ImportFrom)}
+    imported |= {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
+    assert "web_traffic" not in {name.partition(".")[0] for name in imported}
     assert len(source.splitlines()) < MOST_LINES
 
 
 def test_the_stack_gives_every_connection_that_the_plugins_name(tmp_path: Path) -> None:
-    source = (REPO / "plugins" / "web_traffic_airflow" / "connections.py").read_text()
+    source = "".join(file.read_text() for file in (REPO / "plugins").rglob("*.py"))
+    named = set(re.findall(r'"(\w+_(?:default|owner))"', source))
     given = connections(Stack.create(tmp_path))
-    assert set(re.findall(r'"(\w+_(?:default|owner))"', source)) <= given.keys()
+    assert {"kafka_default", "postgres_default", "postgres_owner", "spark_default"} <= named <= given.keys()
     assert given["spark_default"]["extra"] == {"properties-file": str(PROPERTIES_FILE)}
