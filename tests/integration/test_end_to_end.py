@@ -1,23 +1,40 @@
 """The whole stack: Airflow runs the DAG by its schedule and by hand."""
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
 from local_stack import Stack, up
-from local_stack.rest import AirflowApi, airflow_api
+from local_stack.leftovers import find_processes
+from local_stack.rest import FINISHED, AirflowApi, airflow_api
 from local_stack.spark import submit_environment
 from tests.faults.stopped import wait_until
 from tests.pipeline import Pipeline
 from web_traffic.kafka import ensure_topic
+from web_traffic.traffic import Truth
 
 DAG = "web_traffic"
+TASKS = ("prepare", "new_offsets", "aggregate", "check_quality", "publish")
 LIMIT_SECONDS = 180
 WINDOW = timedelta(minutes=5)
+INTERVAL = timedelta(minutes=5)
+QUIET = timedelta(seconds=40)
+"""More than a test needs, so that no scheduled run takes the events that the test's own run is to count."""
+
+
+@dataclass
+class FirstRun:
+    """The run that the schedule made, and the truth about the traffic that it found."""
+
+    run_id: str
+    truth: Truth
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +46,36 @@ def traffic(stack: Stack) -> Pipeline:
     return pipeline
 
 
-@pytest.fixture
-def airflow(stack: Stack, traffic: Pipeline) -> Iterator[AirflowApi]:
+@pytest.fixture(scope="module")
+def first_run(stack: Stack, traffic: Pipeline) -> FirstRun:
+    """Send an hour of traffic that ends now, and let the schedule run the DAG for the first time."""
+    end = datetime.now(UTC)
+    truth = traffic.produce_traffic(20_000, seed=11, start=end - timedelta(hours=1), end=end)
     with airflow_api(stack) as api:
         api.unpause(DAG)
         wait_until(lambda: bool(api.runs(DAG)), "a scheduled run", LIMIT_SECONDS)
-        for run in api.runs(DAG):
-            api.wait_for_run(DAG, run["dag_run_id"], LIMIT_SECONDS)
+        run_id = api.runs(DAG)[-1]["dag_run_id"]
+        api.wait_for_run(DAG, run_id, LIMIT_SECONDS)
+    return FirstRun(run_id, truth)
+
+
+@pytest.fixture
+def airflow(stack: Stack, first_run: FirstRun) -> Iterator[AirflowApi]:
+    """Log in to Airflow between two scheduled runs; a paused DAG would not start a run by hand either."""
+    with airflow_api(stack) as api:
+        wait_until(lambda: is_quiet(api), "a while between two scheduled runs", LIMIT_SECONDS)
         yield api
+
+
+def is_quiet(airflow: AirflowApi) -> bool:
+    """Whether the last scheduled run is through, and the next one far away."""
+    now = datetime.now(UTC)
+    due = now - (now - datetime.min.replace(tzinfo=UTC)) % INTERVAL
+    if due + INTERVAL - now < QUIET:
+        return False
+    active = airflow.get(f"/dags/{DAG}/dagRuns", state=["queued", "running"])["total_entries"]
+    [newest] = airflow.runs(DAG, limit=1)
+    return not active and datetime.fromisoformat(newest["run_after"]) == due
 
 
 def states(airflow: AirflowApi, run_id: str) -> dict[str, str]:
@@ -47,32 +86,38 @@ def log(airflow: AirflowApi, run_id: str, task: str, attempt: int = 1) -> str:
     return json.dumps(airflow.get(f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/{task}/logs/{attempt}"))
 
 
+def what_airflow_shows(airflow: AirflowApi, run_id: str) -> dict[str, str]:
+    """Return what a person can open in the UI: rendered fields, log and XComs of each task."""
+    shown = {}
+    for task in airflow.task_instances(DAG, run_id):
+        name = task["task_id"]
+        xcoms = f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/{name}/xcomEntries"
+        keys = [entry["key"] for entry in airflow.get(xcoms)["xcom_entries"]]
+        shown[f"fields of {name}"] = json.dumps(task["rendered_fields"])
+        shown[f"log of {name}"] = log(airflow, run_id, name)
+        shown[f"XComs of {name}"] = json.dumps({key: airflow.get(f"{xcoms}/{key}")["value"] for key in keys})
+    return shown
+
+
 def run_by_hand(airflow: AirflowApi, **conf: Any) -> tuple[str, dict[str, str]]:
     run_id = airflow.trigger(DAG, conf=conf)
     airflow.wait_for_run(DAG, run_id, LIMIT_SECONDS)
     return run_id, states(airflow, run_id)
 
 
-def test_a_scheduled_run_counts_an_hour_of_traffic_to_the_row(stack: Stack, traffic: Pipeline) -> None:
-    end = datetime.now(UTC)
-    truth = traffic.produce_traffic(20_000, seed=11, start=end - timedelta(hours=1), end=end)
-    with airflow_api(stack) as airflow:
-        airflow.unpause(DAG)
-        wait_until(lambda: bool(airflow.runs(DAG)), "a scheduled run", LIMIT_SECONDS)
-        run = airflow.wait_for_run(DAG, airflow.runs(DAG)[-1]["dag_run_id"], LIMIT_SECONDS)
-        run_id = run["dag_run_id"]
-        assert states(airflow, run_id) == dict.fromkeys(
-            ("prepare", "new_offsets", "aggregate", "check_quality", "publish"), "success"
-        )
-        aggregate = f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/aggregate"
-        summary = airflow.get(f"{aggregate}/xcomEntries/return_value")["value"]
-        [asset_event] = airflow.get("/assets/events", source_run_id=run_id)["asset_events"]
+def test_a_scheduled_run_counts_an_hour_of_traffic_to_the_row(
+    airflow: AirflowApi, traffic: Pipeline, first_run: FirstRun
+) -> None:
+    run_id = first_run.run_id
+    assert states(airflow, run_id) == dict.fromkeys(TASKS, "success")
+    summary = airflow.get(f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/aggregate/xcomEntries/return_value")["value"]
+    [asset_event] = airflow.get("/assets/events", source_run_id=run_id)["asset_events"]
     assert (summary["name"], summary["read"], summary["late"]) == (run_id, 20_000, 0)
     assert asset_event["extra"] == summary
     sealed_until = datetime.fromisoformat(summary["sealed_until"])
     assert traffic.windows() == {
         (window.window_start, window.host, window.referrer): window.num_hits
-        for window in truth.windows()
+        for window in first_run.truth.windows()
         if window.window_start + WINDOW <= sealed_until
     }
     assert traffic.recount().is_right
@@ -81,13 +126,7 @@ def test_a_scheduled_run_counts_an_hour_of_traffic_to_the_row(stack: Stack, traf
 def test_a_run_without_new_offsets_starts_no_jvm(airflow: AirflowApi, traffic: Pipeline) -> None:
     before = traffic.query("SELECT count(*) FROM etl.run")
     run_id, states = run_by_hand(airflow)
-    assert states == {
-        "prepare": "success",
-        "new_offsets": "success",
-        "aggregate": "skipped",
-        "check_quality": "success",
-        "publish": "skipped",
-    }
+    assert states == dict.fromkeys(TASKS, "success") | {"aggregate": "skipped", "publish": "skipped"}
     assert traffic.query("SELECT count(*) FROM etl.run") == before
     assert "nothing new: Spark is skipped" in log(airflow, run_id, "new_offsets")
 
@@ -97,28 +136,39 @@ def test_a_run_by_hand_counts_new_events_and_shows_no_password(
 ) -> None:
     traffic.produce(json.dumps({"host": "a.example", "event_time": datetime.now(UTC).isoformat()}).encode())
     run_id = airflow.trigger(DAG)
-    command_lines: list[str] = []
+    command_lines: set[str] = set()
 
     def has_ended() -> bool:
-        command_lines.extend(" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"]))
-        return airflow.get(f"/dags/{DAG}/dagRuns/{run_id}")["state"] in ("success", "failed")
+        command_lines.update(command_line(process) for process in psutil.process_iter())
+        return airflow.get(f"/dags/{DAG}/dagRuns/{run_id}")["state"] in FINISHED
 
     wait_until(has_ended, "the end of the run", LIMIT_SECONDS)
-    assert set(states(airflow, run_id).values()) == {"success"}
-    shown = "\n".join(
-        [log(airflow, run_id, task) for task in ("prepare", "new_offsets", "aggregate", "check_quality")]
-        + [json.dumps(airflow.task_instances(DAG, run_id))]
-        + [line for line in command_lines if "spark" in line.lower()]
-    )
-    assert "jobs/aggregate.py" in shown
+    assert states(airflow, run_id) == dict.fromkeys(TASKS, "success")
+    assert traffic.query("SELECT name, read FROM etl.run ORDER BY run_id DESC LIMIT 1") == [(run_id, 1)]
+    shown = what_airflow_shows(airflow, run_id) | {"command lines": "\n".join(command_lines)}
+    for place in ("fields of aggregate", "log of aggregate", "command lines"):
+        assert "jobs/aggregate.py" in shown[place]
+    assert '"read": 1,' in shown["XComs of aggregate"]
     for password in (stack.secrets.postgres_writer, stack.secrets.postgres_owner):
-        assert password not in shown
+        assert [place for place, text in shown.items() if password in text] == []
 
 
-def test_books_that_do_not_close_fail_the_run_and_the_log_names_the_rule(
+@pytest.mark.parametrize("path", ["/api/v2/dags", f"/api/v2/dags/{DAG}/dagRuns", "/ui/dags", "/ui/auth/menus"])
+def test_who_has_not_logged_in_is_refused(stack: Stack, traffic: Pipeline, path: str) -> None:
+    assert httpx.get(f"{stack.airflow_url}{path}").status_code == 401
+
+
+def test_the_login_page_is_open_to_all(stack: Stack, traffic: Pipeline) -> None:
+    page = httpx.get(f"{stack.airflow_url}/auth/login", follow_redirects=True).raise_for_status()
+    [script] = re.findall(r'src="\./(auth/static/[^"]+\.js)"', page.text)
+    assert "javascript" in httpx.get(f"{stack.airflow_url}/{script}").raise_for_status().headers["content-type"]
+
+
+def test_books_that_do_not_close_fail_the_run_and_the_log_names_the_rule_and_the_run(
     airflow: AirflowApi, traffic: Pipeline
 ) -> None:
     newest = "run_id = (SELECT max(run_id) FROM etl.run)"
+    [(offender,)] = traffic.query(f"SELECT name FROM etl.run WHERE {newest}")
     with traffic.owner() as connection:
         connection.execute(f"UPDATE etl.run SET late = late - 1 WHERE {newest}")
     try:
@@ -126,8 +176,10 @@ def test_books_that_do_not_close_fail_the_run_and_the_log_names_the_rule(
     finally:
         with traffic.owner() as connection:
             connection.execute(f"UPDATE etl.run SET late = late + 1 WHERE {newest}")
-    assert states["check_quality"] == "failed"
-    assert "books_close: 1 offenders" in log(airflow, run_id, "check_quality")
+    assert (states["check_quality"], states["publish"]) == ("failed", "skipped")
+    said = log(airflow, run_id, "check_quality")
+    assert "books_close: 1 offenders" in said
+    assert f"such as {{'name': '{offender}'" in said
 
 
 def test_an_error_that_a_person_has_to_put_right_is_not_retried(airflow: AirflowApi, traffic: Pipeline) -> None:
@@ -146,28 +198,32 @@ def test_an_error_that_a_person_has_to_put_right_is_not_retried(airflow: Airflow
     assert traffic.recount().is_right
 
 
-def test_a_task_that_is_marked_as_failed_leaves_no_process_of_its_run(
+def test_a_task_that_is_marked_as_failed_leaves_no_process_of_its_run_even_if_it_hangs(
     stack: Stack, airflow: AirflowApi, traffic: Pipeline
 ) -> None:
     traffic.produce(json.dumps({"host": "a.example", "event_time": datetime.now(UTC).isoformat()}).encode())
     run_id = airflow.trigger(DAG)
-
-    def family() -> list[psutil.Process]:
-        return [
-            process
-            for process in psutil.process_iter(["cmdline"])
-            if "aggregate.py" in " ".join(process.info["cmdline"] or []) and is_ours(process)
-        ]
-
-    def is_ours(process: psutil.Process) -> bool:
-        try:
-            return process.environ().get("CHECKPOINT_LOCATION") == str(stack.checkpoint)
-        except psutil.Error:
-            return False
-
-    wait_until(lambda: len(family()) >= 2, "a JVM and its Python", LIMIT_SECONDS)
-    airflow.patch(f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/aggregate", new_state="failed")
-    wait_until(lambda: not family(), "nothing of the run is left", 30)
+    wait_until(lambda: len(processes_of_run(stack)) >= 2, "a JVM and its Python", LIMIT_SECONDS)
+    for process in processes_of_run(stack):
+        process.suspend()
+    try:
+        airflow.patch(f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/aggregate", new_state="failed")
+        wait_until(lambda: not processes_of_run(stack), "nothing of the run is left", 30)
+    finally:
+        for process in processes_of_run(stack):
+            process.kill()
     _, states = run_by_hand(airflow)
-    assert "failed" not in states.values()
+    assert states == dict.fromkeys(TASKS, "success")
     assert traffic.recount().is_right
+
+
+def processes_of_run(stack: Stack) -> list[psutil.Process]:
+    """Return what spark-submit has started for this stack."""
+    return [process for process in find_processes(stack) if "jobs/aggregate.py" in command_line(process)]
+
+
+def command_line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""  # it has ended
