@@ -1,0 +1,157 @@
+"""Command line: `python -m web_traffic.redrive`."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import fill
+
+import psycopg
+
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
+from web_traffic.events import Reason
+from web_traffic.kafka import KafkaUnavailable, describe_topic
+from web_traffic.redrive.candidates import Pages, repaired, selected
+from web_traffic.redrive.files import export, read_values
+from web_traffic.redrive.judging import Report
+from web_traffic.redrive.protocol import ASSUMPTIONS, Redriver, choose
+from web_traffic.redrive.topic import Fenced
+from web_traffic.settings import Settings
+from web_traffic.warehouse.connection import connect
+from web_traffic.warehouse.migrate import require_schema
+from web_traffic.warehouse.redrives import RedriveInProgress, RedriveLedger, Selection
+
+DESCRIPTION = """\
+Send rejected events (etl.rejected_event) back to the Kafka topic, each of them once: those that are valid events by
+now, such as events from the future whose time has come, or events whose value you have repaired. The others stay.
+
+  1. --dry-run tells how many would go back.
+  2. --export FILE writes them as NDJSON; edit the values, and leave out the lines that you don't want to send.
+  3. --values FILE sends the repaired ones.
+
+The next run of the DAG counts them, each in the window of its event_time. A window that is closed already is not
+opened again: the run drops such an event as late, and says so in its books; only a restatement counts it.
+
+If the command is interrupted, or Kafka or PostgreSQL is away, start it again: it first finds out what has become of
+the events that were under way.
+"""
+EPILOG = f"""\
+{fill(f"Reasons: {'; '.join(Reason)}.", 119)}
+
+Addresses and login come from the environment: KAFKA_URL, KAFKA_TOPIC, POSTGRES_URL, POSTGRES_USER, POSTGRES_PASSWORD,
+and MAX_CLOCK_SKEW as the runs have it. Exit code 0: done; 1: start again later; 2: wrong arguments;
+{EXIT_NEEDS_ATTENTION}: something has to be put right first. Stderr says what.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _options(arguments)
+    try:
+        settings = Settings.from_environment()
+        with connect(settings) as connection:
+            require_schema(connection)
+            for text in _run(settings, connection, options, shlex.join(arguments)):
+                sys.stdout.write(f"{text}\n")
+    except NeedsAttention as error:
+        sys.stderr.write(f"redrive: {error}\n")
+        return EXIT_NEEDS_ATTENTION
+    except (KafkaUnavailable, RedriveInProgress, Fenced, OSError) as error:
+        sys.stderr.write(f"redrive: {error}\n")
+        return 1
+    except psycopg.Error as error:
+        reason = str(error).partition("\n")[0]
+        sys.stderr.write(f"redrive: PostgreSQL at {settings.postgres_url}: {reason}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("redrive: stopped; start it again to bring it to its end\n")
+        return 130
+    return 0
+
+
+def _run(
+    settings: Settings, connection: psycopg.Connection[object], options: argparse.Namespace, selector: str
+) -> Iterator[str]:
+    """Do what is asked for, and return what there is to say about it."""
+    ledger = RedriveLedger(connection)
+    pages = _pages(settings, ledger, options)
+    if options.export:
+        written = export(options.export, (candidate.event for page in pages for candidate in page))
+        yield f"Wrote {written:,} rejected events to {options.export}."
+    elif options.dry_run:
+        report = Report()
+        for page in pages:
+            choose(page, settings, report)
+        yield from report.lines("would go back")
+    else:
+        redriver = Redriver(settings, RedriveLedger.alone(connection), selector, _tell)
+        redriver.settle(options.assume)
+        yield from redriver.redrive(pages).lines("went back")
+
+
+def _pages(settings: Settings, ledger: RedriveLedger, options: argparse.Namespace) -> Pages:
+    if options.values:
+        return repaired(ledger, read_values(options.values, describe_topic(settings).id))
+    return selected(ledger, Selection(tuple(options.reason), options.since, options.until, options.limit))
+
+
+def _tell(progress: str) -> None:
+    sys.stderr.write(f"{progress}\n")
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m web_traffic.redrive",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    which = parser.add_argument_group("which events (at least one of these)")
+    which.add_argument(
+        "--reason",
+        action="append",
+        default=[],
+        choices=list(Reason),
+        metavar="TEXT",
+        help="rejected for it; repeatable",
+    )
+    which.add_argument("--since", type=_time, metavar="TIME", help="rejected at this time or later, RFC 3339")
+    which.add_argument("--until", type=_time, metavar="TIME", help="rejected before this time")
+    which.add_argument(
+        "--values", type=Path, metavar="FILE", help="those in this file, with the values there (NDJSON)"
+    )
+    parser.add_argument("--limit", type=_positive, metavar="N", help="of the selected ones the N oldest")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--dry-run", action="store_true", help="only count: send and change nothing")
+    instead.add_argument("--export", type=Path, metavar="FILE", help="only write the events to a new file (NDJSON)")
+    instead.add_argument(
+        "--assume", choices=ASSUMPTIONS, help="what became of interrupted events, if Kafka can't tell any more"
+    )
+    options = parser.parse_args(arguments)
+    selectors = options.reason or options.since or options.until
+    if not selectors and not options.values:
+        parser.error("say which events: --reason, --since, --until or --values")
+    if options.values and (selectors or options.limit or options.export):
+        parser.error("--values is a selection by itself: leave out --reason, --since, --until, --limit and --export")
+    return options
+
+
+def _time(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-01-31T12:00:00Z") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""How an event goes back to the topic once, whatever dies when.
+
+1. One PostgreSQL transaction enters a redrive as `sending`, with the ends of the topic, and lets it take its events.
+2. One Kafka transaction sends the records, each with the redrive's id as a header.
+3. One PostgreSQL transaction notes the redrive as `done`.
+
+A process that dies in between leaves a redrive as `sending`. The next one settles it before it does anything else: it
+opens the one transactional id, so that nobody can commit the old transaction any more, and looks for the header behind
+the ends that were noted. Found: the redrive is done. Not found: it is sent again.
+
+An advisory lock keeps redrives apart. Should one lose its connection, and with it the lock, but live on, then its
+next step fails: 1 and 3 for want of the connection, 2 because the later one has opened the transactional id. It opens
+it only once itself, ahead of its first step, so it can't lock out the later one in turn and go on.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from web_traffic.errors import NeedsAttention
+from web_traffic.faults import fault_point
+from web_traffic.kafka import Topic, describe_topic
+from web_traffic.redrive.judging import VALID, Candidate, Report, verdict
+from web_traffic.redrive.topic import RedriveTopic, TooLarge, is_in_topic
+from web_traffic.settings import Settings
+from web_traffic.warehouse.redrives import Redrive, RedriveLedger
+
+ASSUMPTIONS = ("sent", "lost")
+
+
+class Untraceable(NeedsAttention):
+    """Kafka no longer holds what would tell whether an interrupted redrive was committed."""
+
+
+class Redriver:
+    """Sends rejected events back, in redrives of one page of candidates each."""
+
+    def __init__(self, settings: Settings, ledger: RedriveLedger, selector: str, tell: Callable[[str], None]) -> None:
+        """Lock out earlier processes. `ledger` must be held alone; `selector` is kept with each redrive."""
+        self._settings = settings
+        self._ledger = ledger
+        self._selector = selector
+        self._tell = tell
+        self._topic = RedriveTopic(settings)
+
+    def settle(self, assume: str | None) -> None:
+        """Bring an interrupted redrive to its end.
+
+        `assume` decides where Kafka can't: the records were `sent`, or were `lost` and may be selected again.
+        Otherwise `Untraceable` is raised.
+        """
+        redrive = self._ledger.unsettled()
+        if redrive is None:
+            return
+        try:
+            is_sent = self._is_sent(redrive)
+        except Untraceable:
+            if assume not in ASSUMPTIONS:
+                raise
+            self._tell(f"{redrive} was interrupted: its {redrive.events:,} events are taken as {assume}")
+            self._ledger.finish(redrive) if assume == "sent" else self._ledger.withdraw(redrive)
+            return
+        if is_sent:
+            self._tell(f"{redrive} was interrupted: its {redrive.events:,} events are in the topic")
+            self._ledger.finish(redrive)
+        else:
+            self._tell(f"{redrive} was interrupted: its {redrive.events:,} events are sent again")
+            self._send(redrive, describe_topic(self._settings))
+
+    def redrive(self, pages: Iterable[Sequence[Candidate]]) -> Report:
+        """Send back those of the candidates that are valid now, and report on all."""
+        report = Report()
+        for page in pages:
+            valid = choose(page, self._settings, report)
+            if valid:
+                self._redrive(valid)
+                self._tell(f"{report.valid:,} of {report.selected:,} events are back in the topic")
+        return report
+
+    def _redrive(self, candidates: Sequence[Candidate]) -> None:
+        topic = describe_topic(self._settings)
+        redrive = Redrive(uuid4(), topic.id, topic.name, topic.end_offsets, len(candidates), datetime.now(UTC))
+        repaired = {candidate.event.place: candidate.repaired_value for candidate in candidates}
+        self._ledger.open(redrive, self._selector, repaired)
+        self._send(redrive, topic)
+
+    def _send(self, redrive: Redrive, topic: Topic) -> None:
+        records = self._ledger.records(redrive)
+        fault_point("redrive marked")
+        try:
+            self._topic.send(redrive.redrive_id, records, topic)
+        except TooLarge:
+            self._ledger.withdraw(redrive)
+            raise
+        fault_point("redrive committed")
+        self._ledger.finish(redrive)
+
+    def _is_sent(self, redrive: Redrive) -> bool:
+        if redrive.topic != self._settings.kafka_topic:
+            raise _untraceable(redrive, f"it went to another topic: set KAFKA_TOPIC={redrive.topic} first")
+        topic = describe_topic(self._settings)
+        if redrive.topic_id != topic.id:
+            raise _untraceable(redrive, f"the topic {topic.name} was made anew since")
+        starts = {number: redrive.end_offsets.get(number, 0) for number in topic.end_offsets}
+        held = {number: max(start, topic.first_offsets[number]) for number, start in starts.items()}
+        is_sent = is_in_topic(self._settings, redrive.redrive_id, held)
+        if not is_sent and held != starts:
+            raise _untraceable(redrive, f"retention has deleted records of {topic.name} since")
+        return is_sent
+
+
+def choose(candidates: Iterable[Candidate], settings: Settings, report: Report) -> list[Candidate]:
+    """Return those that are valid now, and count all in the report."""
+    now = datetime.now(UTC)
+    outcomes = [(candidate, verdict(candidate, now, settings.max_clock_skew)) for candidate in candidates]
+    for candidate, outcome in outcomes:
+        report.add(candidate, outcome)
+    return [candidate for candidate, outcome in outcomes if outcome == VALID]
+
+
+def _untraceable(redrive: Redrive, reason: str) -> Untraceable:
+    return Untraceable(
+        f"{redrive} was interrupted, and whether its {redrive.events:,} events are in the topic can't be seen: "
+        f"{reason}. If you know, say so once: --assume sent (they are not sent again) or --assume lost (they can be "
+        "selected again)"
+    )

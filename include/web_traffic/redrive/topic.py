@@ -1,0 +1,171 @@
+"""The topic's side of a redrive: one Kafka transaction, and how to find out afterwards whether it was committed."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from web_traffic.checkpoint import Offsets
+from web_traffic.errors import NeedsAttention
+from web_traffic.faults import fault_point
+from web_traffic.kafka import LATEST, KafkaUnavailable, Topic
+from web_traffic.settings import Settings
+from web_traffic.warehouse.redrives import Record
+
+REDRIVE_ID = "redrive-id"
+REDRIVEN_FROM = "redriven-from"
+TIMEOUT_SECONDS = 20
+SEND_SECONDS = 30
+_MESSAGES_AT_ONCE = 1_000
+_PRODUCER = {
+    "acks": "all",
+    "compression.type": "lz4",
+    "batch.size": 100_000,
+    "message.max.bytes": 1_000_000_000,  # the topic's own limit decides
+    "message.timeout.ms": SEND_SECONDS * 1000,
+    "transaction.timeout.ms": 60_000,  # so long may the transaction of a killed redrive hold up the topic's readers
+    "log_level": 0,
+}
+_CONSUMER = {
+    "group.id": "web_traffic_redrive",  # the client wants a name; nothing is committed under it
+    "enable.auto.commit": False,
+    "enable.partition.eof": True,
+    "isolation.level": "read_committed",
+    "auto.offset.reset": "error",
+    "log_level": 0,
+}
+_SILENCE = logging.Logger("the client says what it raises anyway", logging.CRITICAL + 1)
+_TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
+_FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)  # noqa: SLF001
+
+
+class Fenced(Exception):
+    """A later redrive has taken over; this one has sent nothing that counts, or all."""
+
+
+class TooLarge(NeedsAttention):
+    """The topic does not take a record of this size; the transaction is aborted, so none of its records is there."""
+
+
+class RedriveTopic:
+    """Sends records to the topic, all or none.
+
+    A database and topic have one transactional id, so whoever opens this ends what an earlier process had open there,
+    and locks it out.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Fence earlier processes; afterwards each of their transactions is either committed or aborted."""
+        self._settings = settings
+        database = urlsplit(settings.postgres_url).path.strip("/")
+        transactional_id = f"web_traffic_redrive.{database}.{settings.kafka_topic}"
+        self._producer = Producer(
+            _PRODUCER
+            | {"bootstrap.servers": settings.kafka_url, "transactional.id": transactional_id, "logger": _SILENCE}
+        )
+        with self._explained():
+            self._producer.init_transactions(TIMEOUT_SECONDS)
+
+    def send(self, redrive_id: UUID, records: Sequence[Record], topic: Topic) -> None:
+        """Send all records in one transaction, each to the partition that it came from.
+
+        Raises `TooLarge` when it was aborted for good; after any other error it is not known whether it was committed.
+        """
+        with self._explained():
+            self._producer.begin_transaction()
+            for record in records:
+                self._producer.produce(
+                    self._settings.kafka_topic,
+                    record.value,
+                    partition=record.place.partition % len(topic.end_offsets),  # its own, unless there are fewer now
+                    headers=[(REDRIVEN_FROM, str(record.place).encode()), (REDRIVE_ID, str(redrive_id).encode())],
+                )
+            if self._producer.flush(SEND_SECONDS + 1):
+                raise self._unavailable("no answer")
+            fault_point("redrive sent")
+            self._commit(records, topic)
+
+    def _commit(self, records: Sequence[Record], topic: Topic) -> None:
+        try:
+            self._producer.commit_transaction(TIMEOUT_SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() not in _TOO_LARGE:
+                raise
+            self._producer.abort_transaction(TIMEOUT_SECONDS)
+            largest = max(records, key=lambda record: len(record.value))
+            raise TooLarge(
+                f"the topic {topic.name} does not take all of {len(records):,} events, because of their size; the "
+                f"largest is {largest.place} (topic id/partition/offset) with {len(largest.value):,} bytes: raise the "
+                "topic's max.message.bytes, or select other events"
+            ) from error
+
+    def _unavailable(self, reason: str) -> KafkaUnavailable:
+        return KafkaUnavailable(f"Kafka at {self._settings.kafka_url} does not do its part ({reason}): is it up?")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except KafkaException as error:
+            cause: KafkaError = error.args[0]
+            if cause.code() in _FENCED:
+                raise Fenced("another redrive has taken over: wait for its end, then start again") from error
+            raise self._unavailable(cause.str()) from error
+
+
+def is_in_topic(settings: Settings, redrive_id: UUID, start: Offsets) -> bool:
+    """Whether committed records of the redrive lie at these offsets, one for each partition, or behind them.
+
+    Right only once no process can commit them any more. What other producers have open holds the view up: then, as
+    when no broker answers, it raises `KafkaUnavailable`.
+    """
+    places = [TopicPartition(settings.kafka_topic, int(number), offset) for number, offset in start.items()]
+    wanted = (REDRIVE_ID, str(redrive_id).encode())
+    consumer = Consumer(_CONSUMER | {"bootstrap.servers": settings.kafka_url})
+    try:
+        ends = _written(settings, places)
+        missing = {place.partition: end for place, end in zip(places, ends, strict=True) if place.offset < end}
+        consumer.assign([place for place in places if place.partition in missing])
+        return any(wanted in (message.headers() or []) for message in _read(consumer, settings, missing))
+    except KafkaException as error:
+        raise KafkaUnavailable(f"Kafka at {settings.kafka_url}: {error.args[0].str()}") from error
+    finally:
+        consumer.close()
+
+
+def _written(settings: Settings, places: list[TopicPartition]) -> list[int]:
+    """Return the ends of the partitions, records of open transactions included."""
+    admin = AdminClient({"bootstrap.servers": settings.kafka_url, "log_level": 0})
+    wanted = {TopicPartition(place.topic, place.partition): LATEST for place in places}
+    futures = admin.list_offsets(wanted, request_timeout=TIMEOUT_SECONDS)
+    ends = {place.partition: future.result(2 * TIMEOUT_SECONDS).offset for place, future in futures.items()}
+    return [ends[place.partition] for place in places]
+
+
+def _read(consumer: Consumer, settings: Settings, missing: dict[int, int]) -> Iterator[Message]:
+    """Return the readable records up to these ends; a partition's end shows itself as a message with an error."""
+    heard_at = time.monotonic()
+    while missing:
+        messages = consumer.consume(_MESSAGES_AT_ONCE, timeout=1)
+        if messages:
+            heard_at = time.monotonic()
+        elif time.monotonic() - heard_at > TIMEOUT_SECONDS:
+            raise KafkaUnavailable(
+                f"Kafka at {settings.kafka_url} shows nothing more of {settings.kafka_topic} for {TIMEOUT_SECONDS} s: "
+                "it is down, or another producer holds a transaction open; start again later"
+            )
+        for message in messages:
+            error, partition, offset = message.error(), message.partition(), message.offset()
+            if error is None:
+                yield message
+            elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  (that is its public name)
+                raise KafkaException(error)
+            reached = (offset or 0) + (error is None)
+            if partition in missing and reached >= missing[partition]:
+                del missing[partition]
+                consumer.incremental_unassign([TopicPartition(settings.kafka_topic, partition)])

@@ -1,0 +1,189 @@
+"""The books of redrives: rejected events that go back to the topic, in `etl.redrive` and `etl.rejected_event`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Self
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from web_traffic.checkpoint import Offsets
+from web_traffic.warehouse.connection import statement
+
+ADVISORY_LOCK = 0x7765_6276  # any number that nothing else in the database uses
+PAGE_EVENTS = 10_000
+PAGE_BYTES = 32 * 1024 * 1024
+
+
+class RedriveInProgress(Exception):
+    """Another redrive works on this database; it passes."""
+
+
+class Place(NamedTuple):
+    """Where a record was when it was rejected; the key of `etl.rejected_event`."""
+
+    topic_id: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic_id}/{self.partition}/{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedEvent:
+    """A record that was not counted, and why."""
+
+    topic_id: str
+    partition: int
+    record_offset: int
+    reason: str
+    kafka_timestamp: datetime
+    value: bytes | None
+    rejected_at: datetime
+    is_taken: bool
+    """Whether a redrive has taken it already."""
+
+    @property
+    def place(self) -> Place:
+        """Its key."""
+        return Place(self.topic_id, self.partition, self.record_offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rejected events are meant, of those that no redrive has taken; oldest first."""
+
+    reasons: tuple[str, ...] = ()
+    """Any of these; all if empty."""
+    since: datetime | None = None
+    """Rejected at this time or later."""
+    until: datetime | None = None
+    """Rejected before this time."""
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """A redrive of which it is not known whether its records are in the topic."""
+
+    redrive_id: UUID
+    topic_id: str
+    topic: str
+    end_offsets: Offsets
+    """Its records lie behind these."""
+    events: int
+    requested_at: datetime
+
+    def __str__(self) -> str:
+        return f"redrive {self.redrive_id} of {self.requested_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+class Record(NamedTuple):
+    """What is sent for a rejected event."""
+
+    place: Place
+    value: bytes
+
+
+class RedriveLedger:
+    """The state of redrives, each change of it one transaction."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    @classmethod
+    def alone(cls, connection: psycopg.Connection[Any]) -> Self:
+        """Return the ledger to the one who may change it while the connection lasts; raises `RedriveInProgress`."""
+        with connection.transaction():
+            is_first = connection.execute("SELECT pg_try_advisory_lock(%s)", [ADVISORY_LOCK]).fetchone() == (True,)
+        if not is_first:
+            raise RedriveInProgress("another redrive works on this database: start again when it has ended")
+        return cls(connection)
+
+    def pages(self, selection: Selection) -> Iterator[list[RejectedEvent]]:
+        """Return the selected events as of now, in pages that fit into one redrive."""
+        left = selection.limit
+        last: tuple[datetime | str, Place] = ("-infinity", Place("", -1, -1))
+        until = selection.until or datetime.max.replace(tzinfo=UTC)
+        with self._connection.transaction():
+            [(now,)] = self._connection.execute("SELECT now()").fetchall()
+        chosen = {
+            "reasons": list(selection.reasons),
+            "since": selection.since or "-infinity",
+            "until": min(until, now),  # what is rejected meanwhile may be what was just sent
+            "bytes": PAGE_BYTES,
+        }
+        while left is None or left > 0:
+            after_time, (after_topic, after_partition, after_offset) = last
+            after = {
+                "after_time": after_time,
+                "after_topic": after_topic,
+                "after_partition": after_partition,
+                "after_offset": after_offset,
+            }
+            page = self._read("rejected_page", chosen | after | {"events": min(PAGE_EVENTS, left or PAGE_EVENTS)})
+            if not page:
+                return
+            yield page
+            last = page[-1].rejected_at, page[-1].place
+            left = None if left is None else left - len(page)
+
+    def find(self, places: Sequence[Place]) -> dict[Place, RejectedEvent]:
+        """Return those of the places that hold a rejected event."""
+        return {event.place: event for event in self._read("rejected_by_place", _columns(places))}
+
+    def open(self, redrive: Redrive, selector: str, repaired: Mapping[Place, bytes | None]) -> None:
+        """Begin a redrive, and let it take the events at these places; None stands for the value that is there."""
+        columns = _columns(list(repaired)) | {"repaired_values": list(repaired.values())}
+        with self._connection.transaction():
+            self._connection.execute(
+                statement("open_redrive"),
+                {
+                    "redrive_id": redrive.redrive_id,
+                    "topic_id": redrive.topic_id,
+                    "topic": redrive.topic,
+                    "end_offsets": Jsonb(redrive.end_offsets),
+                    "selector": selector,
+                    "events": redrive.events,
+                },
+            )
+            self._connection.execute(statement("mark_rejected_events"), columns | {"redrive_id": redrive.redrive_id})
+
+    def unsettled(self) -> Redrive | None:
+        """Return the redrive that was interrupted, if one was."""
+        with self._connection.transaction(), self._connection.cursor(row_factory=class_row(Redrive)) as cursor:
+            return cursor.execute(statement("unsettled_redrive")).fetchone()
+
+    def records(self, redrive: Redrive) -> list[Record]:
+        """Return what the redrive has to send."""
+        with self._connection.transaction():
+            rows = self._connection.execute(statement("redrive_records"), {"redrive_id": redrive.redrive_id})
+            return [Record(Place(*place), value) for *place, value in rows]
+
+    def finish(self, redrive: Redrive) -> None:
+        """Note that its records are in the topic."""
+        self._change("finish_redrive", redrive)
+
+    def withdraw(self, redrive: Redrive) -> None:
+        """Note that none of its records is in the topic, and give its events free."""
+        self._change("withdraw_redrive", redrive)
+
+    def _change(self, name: str, redrive: Redrive) -> None:
+        with self._connection.transaction():
+            self._connection.execute(statement(name), {"redrive_id": redrive.redrive_id})
+
+    def _read(self, name: str, parameters: Mapping[str, Any]) -> list[RejectedEvent]:
+        with self._connection.transaction(), self._connection.cursor(row_factory=class_row(RejectedEvent)) as cursor:
+            return cursor.execute(statement(name), parameters).fetchall()
+
+
+def _columns(places: Sequence[Place]) -> dict[str, Any]:
+    return {
+        "topic_ids": [place.topic_id for place in places],
+        "partitions": [place.partition for place in places],
+        "offsets": [place.offset for place in places],
+    }
