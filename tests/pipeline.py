@@ -1,6 +1,7 @@
 """A pipeline on real services, for tests: topic, database and checkpoint of its own."""
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,10 +33,15 @@ class Pipeline:
     environment: dict[str, str]
     owner_password: str
     application: Path = APPLICATION
+    command_prefix: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Settings:
         return Settings.from_environment(self.environment)
+
+    @property
+    def command(self) -> list[str]:
+        return [*self.command_prefix, *submit_command(application=self.application)]
 
     @property
     def checkpoint(self) -> Path:
@@ -75,7 +81,7 @@ class Pipeline:
     def start(self, **environment: str) -> subprocess.Popen[str]:
         """Start the application in a session of its own, as Airflow does, with its output in one pipe."""
         return subprocess.Popen(
-            submit_command(application=self.application),
+            self.command,
             env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -86,7 +92,7 @@ class Pipeline:
     def submit(self, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the application as the README says."""
         return subprocess.run(
-            submit_command(application=self.application),
+            self.command,
             env=self.environment | environment,
             check=False,
             capture_output=True,
@@ -115,6 +121,12 @@ class Pipeline:
 
     def recount(self) -> Recount:
         return recount(self.settings)
+
+
+def bound_by_permissions() -> tuple[str, ...]:
+    """Return what to put before a command so that permissions bind it also when it runs as root."""
+    rights = "-dac_override,-dac_read_search"
+    return ("setpriv", "--bounding-set", rights, "--inh-caps", rights) if os.geteuid() == 0 else ()
 
 
 def make_pipeline(stack: Stack, name: str, checkpoint: Path) -> Pipeline:

@@ -76,6 +76,19 @@ class Checkpoint:
         planned_at = datetime.fromtimestamp(plan.timestamp / 1000, UTC)
         return Batch(query_id, batch_id, planned_at, start_offsets, end_offsets, _timestamp(plan.watermark))
 
+    def next_start(self) -> tuple[Offsets, datetime | None]:
+        """Return the offsets that come next, and when their batch was planned; None if it was not planned yet.
+
+        No offsets stand for a checkpoint without batches.
+        """
+        planned = self.newest_planned()
+        if planned is None:
+            return {}, None
+        batch = self.batch(planned)
+        if planned == self.newest_committed():
+            return batch.end_offsets, None
+        return batch.start_offsets, batch.planned_at
+
     def next_watermark(self, batch_id: int) -> datetime | None:
         """Watermark of the batch that follows a committed one."""
         (commit,) = self._read("commits", batch_id, _Commit)

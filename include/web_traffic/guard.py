@@ -4,6 +4,8 @@ It fits the database, the topic and the settings, and Kafka still holds all that
 not hold is refused, with the way out; Spark itself would find some of it late, and some of it never.
 """
 
+import getpass
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +27,10 @@ Gap = dict[str, list[int]]
 
 class CheckpointMismatch(NeedsAttention):
     """The checkpoint does not belong to this database, topic or configuration; nothing was read or written."""
+
+
+class CheckpointClosed(NeedsAttention):
+    """The checkpoint's folder can't be written to; nothing was read or written."""
 
 
 class DataLoss(NeedsAttention):
@@ -55,7 +61,7 @@ def fingerprint(settings: Settings, topic: Topic, watermark_delay: str, spark_ve
 
 
 def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topic, expected: Fingerprint) -> Start:
-    """Say how the stream may start; raises `CheckpointMismatch` or `DataLoss` when it may not."""
+    """Say how the stream may start; raises an error of this module when it may not."""
     checkpoint = Checkpoint(settings.checkpoint_location)
     with connection.transaction():
         known: dict[UUID, Fingerprint] = dict(
@@ -64,6 +70,7 @@ def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topi
         [(sealed_until,)] = connection.execute(
             "SELECT nullif(sealed_until, '-infinity') FROM etl.pipeline WHERE name = 'web_traffic'"
         ).fetchall()
+    _require_writable(checkpoint)
     if settings.rebuild_checkpoint:
         _set_aside(checkpoint)
         return Start(rebuild_from=_earliest_unsealed(settings, sealed_until))
@@ -89,6 +96,15 @@ def lost_offsets(checkpoint: Checkpoint, topic: Topic) -> Gap:
         for partition, offset in wanted.items()
         if offset < topic.first_offsets[partition]
     }
+
+
+def _require_writable(checkpoint: Checkpoint) -> None:
+    folder = next(folder for folder in (checkpoint.folder, *checkpoint.folder.parents) if folder.exists())
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise CheckpointClosed(
+            f"the user {getpass.getuser()} may not write to {folder}: give it the rights, or correct "
+            "CHECKPOINT_LOCATION"
+        )
 
 
 def _require_readable(checkpoint: Checkpoint) -> None:

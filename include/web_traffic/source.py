@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -13,7 +14,7 @@ from web_traffic.events import COUNTS, decode
 from web_traffic.guard import Start
 from web_traffic.settings import Settings
 from web_traffic.warehouse.rejected import COLUMNS as REJECTED_COLUMNS
-from web_traffic.warehouse.rejected import RejectedEvents
+from web_traffic.warehouse.rejected import Places, RejectedEvents
 
 COUNTS_DDL = "event_time timestamp, host string, referrer string, hits long, rejected long, future long"
 
@@ -66,9 +67,12 @@ def read_batch(spark: SparkSession, settings: Settings, batch: Batch) -> DataFra
 
 
 def decode_records(
-    records: DataFrame, settings: Settings, topic_id: str, planned_at: datetime | None = None
+    records: DataFrame, settings: Settings, topic_id: str, rejected: Places, planned_at: datetime | None = None
 ) -> DataFrame:
     """Decode Kafka records into pre-counted hits (`events.COUNTS`), and keep those that are not counted.
+
+    Records that were `rejected` earlier stay rejected, whatever the clock and the rules say by now: their way back is
+    a redrive, and its copy would be counted beside them.
 
     An event is from the future when it is ahead of its Kafka timestamp, or of the clock if that is earlier, by more
     than the allowed skew. On a stream the clock is the batch's own time, which a replay sees again; records of a batch
@@ -78,18 +82,28 @@ def decode_records(
     skew = F.expr(f"make_dt_interval(0, 0, 0, {settings.max_clock_skew.total_seconds()})")
     accepted_until = F.least("timestamp", clock) + skew
     columns = (*REJECTED_COLUMNS, accepted_until.alias("accepted_until"))
-    return records.select(*columns).mapInArrow(_decoder(settings, topic_id), COUNTS_DDL)
+    return records.select(*columns).mapInArrow(_decoder(settings, topic_id, rejected), COUNTS_DDL)
 
 
-def _decoder(settings: Settings, topic_id: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _decoder(
+    settings: Settings, topic_id: str, rejected: Places
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Return what a task does with its records."""
 
     def decode_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         with RejectedEvents(settings, topic_id) as rejected_events:
             for records in batches:
-                decoded = decode(records)
+                decoded = decode(_without_values_of(rejected, records) if rejected else records)
                 if decoded.reasons:
                     rejected_events.add(records, decoded.reasons)
                 yield from decoded.counts.cast(COUNTS).combine_chunks().to_batches()
 
     return decode_batches
+
+
+def _without_values_of(rejected: Places, records: pa.RecordBatch) -> pa.RecordBatch:
+    """Take their values from records that were rejected earlier: nothing can be counted that is not there."""
+    places = zip(records["partition"].to_pylist(), records["offset"].to_pylist(), strict=True)
+    is_rejected = pa.array([offset in rejected.get(partition, ()) for partition, offset in places], pa.bool_())
+    values = pc.if_else(is_rejected, pa.scalar(None, records["value"].type), records["value"])
+    return records.set_column(records.schema.get_field_index("value"), "value", values)

@@ -9,7 +9,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.integration.test_aggregate import event
-from tests.pipeline import Pipeline, make_topic
+from tests.pipeline import Pipeline, bound_by_permissions, make_topic
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 
 
@@ -137,3 +137,42 @@ def test_lost_records_are_refused_with_their_offsets_and_accepted_for_one_run(pi
     assert one_partition.query("SELECT gap FROM etl.batch WHERE gap IS NOT NULL") == [({"0": [1, 3]},)]
     one_partition.produce(event("00:13"))
     assert one_partition.run()["gap"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("DROP INDEX aggregated_web_traffic_key", "index aggregated_web_traffic_key is missing, was unique"),
+        (
+            "ALTER TABLE aggregated_web_traffic ALTER num_hits TYPE integer",
+            "column num_hits is integer NOT NULL, was bigint NOT NULL",
+        ),
+        (
+            "ALTER TABLE aggregated_web_traffic RENAME referrer TO referer; "
+            "ALTER TABLE aggregated_web_traffic ADD note text NOT NULL",
+            "column note is text NOT NULL, was not there; column referrer is missing, was text",
+        ),
+        ("ALTER TABLE aggregated_web_traffic RENAME TO hits", "column host is missing, was text NOT NULL; "),
+    ],
+)
+def test_an_altered_result_table_is_refused(pipeline: Pipeline, change: str, message: str) -> None:
+    with pipeline.owner() as owner:
+        owner.execute(change)
+    assert f"the table aggregated_web_traffic was altered ({message}" in refusal(pipeline)
+
+
+def test_columns_and_indexes_of_a_persons_own_do_no_harm(pipeline: Pipeline) -> None:
+    with pipeline.owner() as owner:
+        owner.execute(
+            "ALTER TABLE aggregated_web_traffic ADD note text, ADD seen_at timestamptz NOT NULL DEFAULT now(); "
+            "CREATE INDEX ON aggregated_web_traffic (host)"
+        )
+    pipeline.produce(event("00:01"), event("00:07"))
+    pipeline.run()
+    assert list(pipeline.windows().values()) == [1]
+
+
+def test_a_checkpoint_that_may_not_be_written_is_refused(pipeline: Pipeline) -> None:
+    pipeline.checkpoint.mkdir(mode=0o500)
+    pipeline.command_prefix = bound_by_permissions()
+    assert f"may not write to {pipeline.checkpoint}: give it the rights" in refusal(pipeline)

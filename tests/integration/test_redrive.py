@@ -43,6 +43,23 @@ def test_events_whose_time_has_come_and_repaired_ones_are_counted_once_and_the_l
     assert recount.is_right, recount
 
 
+@pytest.mark.parametrize("is_rebuilt_first", [False, True])
+def test_an_event_that_newer_rules_would_accept_is_counted_by_its_redrive_alone(
+    pipeline: Pipeline, is_rebuilt_first: bool
+) -> None:
+    newer_rules = {"MAX_CLOCK_SKEW": "900", "REBUILD_CHECKPOINT": "true"}
+    pipeline.produce(event("00:11"), at=AT)
+    assert books(pipeline.run()) == (1, 0, 1, 0, 0, 0)
+    if is_rebuilt_first:
+        assert books(pipeline.run(**newer_rules)) == (1, 1, 0, 0, 0, 0)
+    assert redrive(pipeline, "--reason", "from the future").returncode == 0
+    pipeline.produce(event("00:20"))
+    pipeline.run(**({} if is_rebuilt_first else newer_rules))
+    assert list(pipeline.windows().values()) == [1]
+    recount = pipeline.recount()
+    assert recount.is_right, recount
+
+
 def test_a_record_goes_back_to_its_partition_with_a_new_timestamp_and_says_where_it_comes_from(
     pipeline: Pipeline,
 ) -> None:

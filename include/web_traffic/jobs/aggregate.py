@@ -28,7 +28,8 @@ from web_traffic.settings import Settings
 from web_traffic.source import decode_records, read_stream
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import RunLedger, Summary
-from web_traffic.warehouse.migrate import require_schema
+from web_traffic.warehouse.migrate import require_result_table, require_schema
+from web_traffic.warehouse.rejected import Places, rejected_earlier
 from web_traffic.warehouse.sink import write_batch
 from web_traffic.windows import WATERMARK_DELAY, count_hits
 
@@ -38,6 +39,7 @@ def aggregate(settings: Settings) -> Summary:
     phases: dict[str, float] = {}
     with connect(settings) as connection:
         require_schema(connection)
+        require_result_table(connection)
         run = RunLedger(connection, settings.run_name)
         try:
             with timed(phases, "guard"):
@@ -45,12 +47,14 @@ def aggregate(settings: Settings) -> Summary:
                 made_with = fingerprint(settings, topic, WATERMARK_DELAY, pyspark.__version__)
                 start = examine(settings, connection, topic, made_with)
                 run.accept(start.gap)
+                offsets, planned_at = Checkpoint(settings.checkpoint_location).next_start()
+                rejected = rejected_earlier(connection, topic.id, topic.first_offsets | offsets, planned_at)
             with timed(phases, "session"):
                 spark = start_session(settings)
             with timed(phases, "stream"):
                 sink = Sink(settings, run.run_id)
                 fault_point("before offsets")
-                query = start_stream(spark, settings, sink, topic, start)
+                query = start_stream(spark, settings, sink, topic, start, rejected)
                 run.register(UUID(query.id), made_with)
                 await_end(query, sink)
                 fault_point("stream ended")
@@ -96,10 +100,12 @@ class Sink:
             raise
 
 
-def start_stream(spark: SparkSession, settings: Settings, sink: Sink, topic: Topic, start: Start) -> StreamingQuery:
+def start_stream(
+    spark: SparkSession, settings: Settings, sink: Sink, topic: Topic, start: Start, rejected: Places
+) -> StreamingQuery:
     """Start the query: read, decode, observe ahead of the watermark, count, write."""
     records = read_stream(spark, settings, start).observe("records", F.count(F.lit(1)).alias("read"))
-    decoded = decode_records(records, settings, topic.id).observe(
+    decoded = decode_records(records, settings, topic.id, rejected).observe(
         "decoded", F.sum("rejected").alias("rejected"), F.sum("future").alias("future")
     )
     return (

@@ -11,7 +11,9 @@ from web_traffic.checkpoint import Batch, Checkpoint
 from web_traffic.kafka import Topic
 from web_traffic.settings import Settings
 from web_traffic.source import decode_records, read_batch
+from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import Observed, RunLedger, Summary
+from web_traffic.warehouse.rejected import rejected_earlier
 
 
 def close_books(
@@ -22,19 +24,33 @@ def close_books(
     run: RunLedger,
     phases: dict[str, float],
 ) -> Summary:
-    """Close the books over all batches since the last closed books: this run's, and those of runs that were killed."""
+    """Close the books over all batches since the last closed books: this run's, and those of runs that were killed.
+
+    Should they not add up, the records are counted again: an accumulator of Spark may count a retried stage twice.
+    """
     began = time.monotonic()
     query_id, checkpoint = UUID(query.id), Checkpoint(settings.checkpoint_location)
     last_closed, open_before = run.last_closed(query_id)
     newest = checkpoint.newest_committed()
-    observed = {batch.batch_id: batch for batch in observed_batches(query)}
-    batches = [
-        observed.get(batch_id) or count_again(spark, settings, topic, checkpoint.batch(batch_id))
-        for batch_id in range(last_closed + 1, (-1 if newest is None else newest) + 1)
-    ]
-    open_after = open_hits(spark, checkpoint, batches[-1].batch_id) if batches else open_before
-    phases["books"] = round(time.monotonic() - began, 3)
-    return run.close(query_id, batches, open_before, open_after, phases)
+    batch_ids = range(last_closed + 1, (-1 if newest is None else newest) + 1)
+    open_after = open_hits(spark, checkpoint, batch_ids[-1]) if batch_ids else open_before
+
+    def close(observed: dict[int, Observed]) -> Summary:
+        batches = [
+            observed.get(batch_id) or count_again(spark, settings, topic, checkpoint.batch(batch_id))
+            for batch_id in batch_ids
+        ]
+        phases["books"] = round(time.monotonic() - began, 3)
+        return run.close(query_id, batches, open_before, open_after, phases)
+
+    summary = close({batch.batch_id: batch for batch in observed_batches(query)})
+    return summary if adds_up(summary) else close({})
+
+
+def adds_up(summary: Summary) -> bool:
+    """Whether nothing is missing in the books, and something was late exactly if Spark has dropped something."""
+    late, dropped_rows = summary["late"], summary["dropped_rows"]
+    return late >= 0 and (dropped_rows is None or (late == 0) == (dropped_rows == 0))
 
 
 def observed_batches(query: StreamingQuery) -> list[Observed]:
@@ -53,9 +69,11 @@ def observed_batches(query: StreamingQuery) -> list[Observed]:
 
 
 def count_again(spark: SparkSession, settings: Settings, topic: Topic, batch: Batch) -> Observed:
-    """Count a batch that was committed by a run which did not come to its books."""
+    """Count the records of a batch that was committed, as it has judged them."""
+    with connect(settings) as connection:
+        rejected = rejected_earlier(connection, topic.id, batch.start_offsets, batch.planned_at)
     records = read_batch(spark, settings, batch)
-    decoded = decode_records(records, settings, topic.id, batch.planned_at)
+    decoded = decode_records(records, settings, topic.id, rejected, batch.planned_at)
     sums = (
         F.coalesce(F.sum(column), F.lit(0)) for column in (F.expr("hits + rejected + future"), "rejected", "future")
     )

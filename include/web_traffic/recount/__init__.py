@@ -20,6 +20,7 @@ def recount(settings: Settings) -> Recount:
     """Recount all that the ledger says was processed; raises `RecountImpossible` when that can't be done."""
     warehouse = read_warehouse(settings)
     records = read_topic(settings, offset_ranges(warehouse.batches))
-    tallies = tally(records, warehouse.batches, settings.max_clock_skew // timedelta(microseconds=1))
+    skew_us = settings.max_clock_skew // timedelta(microseconds=1)
+    tallies = tally(records, warehouse.batches, skew_us, warehouse.rejected_us)
     expected = expect(warehouse.batches, tallies)
     return compare(expected, warehouse.windows, warehouse.sealed_until_us, len(warehouse.batches))

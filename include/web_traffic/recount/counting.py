@@ -2,16 +2,24 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from web_traffic.recount.rules import WINDOW_US, Future, Hit, Rejected, classify, written
 
 WATERMARK_DELAY_MS = 60_000
+REJECTED_EARLIER = Rejected("rejected earlier")
 
 Window = tuple[int, str, str | None]
 """Window start in microseconds since the epoch, host, referrer."""
+
+
+class Place(NamedTuple):
+    """Where a record is in its topic."""
+
+    partition: int
+    offset: int
 
 
 class Record(NamedTuple):
@@ -85,16 +93,23 @@ class Expected:
     """Where the ledger says other things than the records."""
 
 
-def tally(records: Iterable[Record], batches: list[Batch], max_clock_skew_us: int) -> list[Tally]:
+def tally(
+    records: Iterable[Record], batches: list[Batch], max_clock_skew_us: int, rejected_us: Mapping[Place, int]
+) -> list[Tally]:
     """Judge the records of each batch, in the order of `batches`.
 
     The records of a partition must come in the order of their offsets. A batch's clock is the time of its planning.
+    What was rejected before a batch was planned, by `rejected_us`, is rejected in it too: it comes back by a redrive.
     """
     tallies = [Tally() for _ in batches]
     find = _Finder(batches)
     for record in records:
         for index in find.batches_of(record):
-            clock_us = min(record.timestamp_ms * 1000, batches[index].planned_us)
+            planned_us = batches[index].planned_us
+            if rejected_us.get(Place(record.partition, record.offset), planned_us) < planned_us:
+                tallies[index].add(REJECTED_EARLIER)
+                continue
+            clock_us = min(record.timestamp_ms * 1000, planned_us)
             tallies[index].add(classify(record.value, clock_us + max_clock_skew_us))
     return tallies
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
@@ -10,7 +10,8 @@ import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from psycopg.rows import TupleRow
 
-from web_traffic.recount.counting import Batch, Record, Window
+from web_traffic.kafka import KafkaUnavailable, TopicMissing, describe_topic
+from web_traffic.recount.counting import Batch, Place, Record, Window
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 
@@ -32,12 +33,15 @@ class Warehouse:
     batches: list[Batch]
     sealed_until_us: int | None
     windows: Counter[Window]
+    rejected_us: dict[Place, int]
+    """When records of the topic as it is now were rejected."""
 
 
 def read_warehouse(settings: Settings) -> Warehouse:
     """Read all from one snapshot, so runs may go on meanwhile; raises `RecountImpossible`."""
     try:
         with connect(settings) as connection:
+            topic = {"topic_id": describe_topic(settings).id}
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             batches = [_batch(*row) for row in _rows(connection, "ledger")]
@@ -45,10 +49,13 @@ def read_warehouse(settings: Settings) -> Warehouse:
             windows: Counter[Window] = Counter()
             for window_start_us, host, referrer, hits in _rows(connection, "windows"):
                 windows[window_start_us, host, referrer] += hits
+            rejected = {Place(*place): at_us for *place, at_us in _rows(connection, "rejected", topic)}
+    except (KafkaUnavailable, TopicMissing) as error:
+        raise RecountImpossible(str(error)) from error
     except psycopg.Error as error:
         reason = str(error).partition("\n")[0]
         raise RecountImpossible(f"PostgreSQL at {settings.postgres_url}: {reason}") from error
-    return Warehouse(batches, sealed_until[0] if sealed_until else None, windows)
+    return Warehouse(batches, sealed_until[0] if sealed_until else None, windows, rejected)
 
 
 def offset_ranges(batches: list[Batch]) -> Ranges:
@@ -127,11 +134,13 @@ def _check_ranges(consumer: Consumer, settings: Settings, ranges: Ranges) -> Non
             )
 
 
-def _rows(connection: psycopg.Connection[TupleRow], name: str) -> Iterator[TupleRow]:
+def _rows(
+    connection: psycopg.Connection[TupleRow], name: str, parameters: Mapping[str, str] | None = None
+) -> Iterator[TupleRow]:
     statement = (resources.files("web_traffic.recount") / f"{name}.sql").read_bytes()
     with connection.cursor(name=f"recount_{name}") as cursor:
         cursor.itersize = 20_000
-        yield from cursor.execute(statement)
+        yield from cursor.execute(statement, parameters)
 
 
 def _batch(

@@ -52,6 +52,17 @@ def require_schema(connection: psycopg.Connection[Any]) -> None:
         )
 
 
+def require_result_table(connection: psycopg.Connection[Any]) -> None:
+    """Raise `SchemaMismatch` if somebody has altered the result table in a way that runs can't live with."""
+    with connection.transaction():
+        differences = connection.execute(statement("altered_table"), {}).fetchall()
+    if differences:
+        details = "; ".join(
+            f"{name} is {found or 'missing'}, was {expected or 'not there'}" for name, found, expected in differences
+        )
+        raise SchemaMismatch(f"the table aggregated_web_traffic was altered ({details}): bring it back to what it was")
+
+
 def _missing(connection: psycopg.Connection[Any]) -> dict[str, bytes]:
     applied: dict[str, str] = dict(connection.execute("SELECT name, sha256 FROM etl.migration").fetchall())
     migrations = _migrations()

@@ -1,17 +1,37 @@
 """Keeps the records that are not counted, in `etl.rejected_event`."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
+import psycopg
 import pyarrow as pa
 
+from web_traffic.checkpoint import Offsets
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect, statement
 
 CHUNK_BYTES = 8 * 1024 * 1024
 CHUNK_RECORDS = 5_000
 COLUMNS = ("partition", "offset", "timestamp", "value")
+Places = dict[int, frozenset[int]]
+"""Offsets by partition."""
+
+
+def rejected_earlier(
+    connection: psycopg.Connection[Any], topic_id: str, start_offsets: Offsets, planned_at: datetime | None
+) -> Places:
+    """Return the records from these offsets on that were rejected before a batch was planned; None stands for now."""
+    figures = {
+        "topic_id": topic_id,
+        "partitions": [int(partition) for partition in start_offsets],
+        "offsets": list(start_offsets.values()),
+        "planned_at": planned_at,
+    }
+    with connection.transaction():
+        rows = connection.execute(statement("rejected_earlier"), figures).fetchall()
+    return {partition: frozenset(offsets) for partition, offsets in rows}
 
 
 class RejectedEvents:

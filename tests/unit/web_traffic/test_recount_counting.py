@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from web_traffic.recount.counting import Batch, Expected, Record, expect, tally
+from web_traffic.recount.counting import Batch, Expected, Place, Record, expect, tally
 from web_traffic.recount.rules import microseconds
 from web_traffic.recount.sources import offset_ranges
 from web_traffic.traffic import Traffic
@@ -41,7 +41,7 @@ def processed(*batches: list[str], query: str = "q", first_offset: int = 0) -> t
 
 
 def outcome(ledger: list[Batch], records: list[Record]) -> Expected:
-    return expect(ledger, tally(records, ledger, SKEW))
+    return expect(ledger, tally(records, ledger, SKEW, {}))
 
 
 def starts(expected: Expected) -> dict[str, int]:
@@ -156,3 +156,9 @@ def test_the_ledger_is_told_where_it_is_wrong() -> None:
 def test_offset_ranges_span_all_batches_and_begin_at_zero_where_a_start_is_not_known() -> None:
     ledger = [Batch("q", 0, {0: 5}, {0: 9}, None, 0), Batch("q", 1, {0: 9}, {0: 12, 1: 3}, None, 0)]
     assert offset_ranges(ledger) == {0: (5, 12), 1: (0, 3)}
+
+
+def test_a_record_that_was_rejected_before_a_batch_was_planned_is_rejected_in_it() -> None:
+    ledger, records = processed(["12:00:00", "12:01:00"])
+    [counted] = tally(records, ledger, SKEW, {Place(0, 0): at("22:59:59"), Place(0, 1): at("23:00:00")})
+    assert (counted.read, counted.rejected, counted.hits.total()) == (2, 1, 1)
