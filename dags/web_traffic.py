@@ -17,15 +17,16 @@ Every five minutes the new events of the Kafka topic become hits per 5-minute wi
 
 **What do I do now?** Clear the failed task: nothing is lost or counted twice by running it again. An error that a
 retry can't help is not retried, and its message ends with the way out; where that is `rebuild_checkpoint` or
-`accept_data_loss`, trigger the DAG by hand and tick it in the form.
+`accept_data_loss`, trigger the DAG by hand and tick it in the form. The form also sends rejected events back.
 """
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule
+from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule
 
 from web_traffic_airflow.operators import AggregateOperator, QualityOperator
+from web_traffic_airflow.params import PARAMS
 from web_traffic_airflow.retries import BY_CAUSE
 from web_traffic_airflow.tasks import new_offsets, prepare, publish
 
@@ -45,22 +46,7 @@ with DAG(
         "retry_policy": BY_CAUSE,
         "execution_timeout": timedelta(minutes=5),
     },
-    params={
-        "rebuild_checkpoint": Param(
-            False,
-            type="boolean",
-            title="Rebuild the checkpoint",
-            description="The way out when a checkpoint is lost, damaged or made with other settings: it is set aside, "
-            "and a new one counts all windows that are not sealed yet. No window is lost or doubled.",
-        ),
-        "accept_data_loss": Param(
-            False,
-            type="boolean",
-            title="Accept data loss",
-            description="Kafka has deleted records before they were read, and they won't come back: go on without "
-            "them. The gap is recorded with the run.",
-        ),
-    },
+    params=PARAMS,
     doc_md=__doc__,
     tags=["web-traffic"],
 ):

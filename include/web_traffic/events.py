@@ -5,12 +5,13 @@ here, so an event is judged the same way whoever asks.
 """
 
 from datetime import datetime
-from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from web_traffic.reasons import Reason
 
 WINDOW_MINUTES = 5
 
@@ -39,24 +40,6 @@ class Event(msgspec.Struct, gc=False):
     event_time: datetime
     host: str
     referrer: str | None = None
-
-
-class Reason(StrEnum):
-    """Why a record is not counted; `FUTURE` is the one that does not lie in the record alone."""
-
-    NULL_VALUE = "null value"
-    NOT_JSON = "not JSON"
-    NOT_AN_OBJECT = "not a JSON object"
-    NO_HOST = "host missing"
-    HOST_NOT_TEXT = "host not a string"
-    HOST_EMPTY = "host empty"
-    NO_TIME = "event_time missing"
-    TIME_NOT_TEXT = "event_time not a string"
-    TIME_NOT_RFC3339 = "event_time not RFC 3339"
-    TIME_OUT_OF_RANGE = "event_time not within the years 2 to 9998"
-    REFERRER_NOT_TEXT = "referrer not a string"
-    NUL_CHARACTER = "NUL character in host or referrer"
-    FUTURE = "from the future"
 
 
 class Rejected(ValueError):

@@ -2,12 +2,14 @@
 
 import logging
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import Asset, task
 
+from web_traffic.settings import Settings
 from web_traffic_airflow.connections import POSTGRES, POSTGRES_OWNER, job_settings
 
 log = logging.getLogger(__name__)
@@ -16,8 +18,8 @@ AGGREGATED_WEB_TRAFFIC = Asset("aggregated_web_traffic")
 
 
 @task
-def prepare() -> None:
-    """Bring the schema up to date and make the topic, if they are not there yet."""
+def prepare(params: dict[str, Any] | None = None, run_id: str | None = None) -> None:
+    """Bring the schema up to date, make the topic if it is not there, and send rejected events back if asked to."""
     from web_traffic.kafka import ensure_topic
     from web_traffic.warehouse.connection import connect
     from web_traffic.warehouse.migrate import migrate
@@ -27,6 +29,23 @@ def prepare() -> None:
     settings = job_settings()
     if ensure_topic(settings):
         log.info("topic %s made, %s partitions", settings.kafka_topic, settings.kafka_topic_partitions)
+    if params and (params["redrive_reasons"] or params["redrive_since"]):
+        _redrive(settings, run_id, params["redrive_reasons"], params["redrive_since"])
+
+
+def _redrive(settings: Settings, run_id: str | None, reasons: list[str], since: str | None) -> None:
+    from web_traffic.redrive.candidates import selected
+    from web_traffic.redrive.protocol import Redriver
+    from web_traffic.warehouse.connection import connect
+    from web_traffic.warehouse.redrives import RedriveLedger, Selection
+
+    selection = Selection(tuple(reasons), datetime.fromisoformat(since) if since else None)
+    with connect(settings) as connection:
+        ledger = RedriveLedger.alone(connection)
+        redriver = Redriver(settings, ledger, f"{run_id}: {selection}", log.info)
+        redriver.settle(assume=None)
+        for line in redriver.redrive(selected(ledger, selection)).lines("went back"):
+            log.info("%s", line)
 
 
 @task.short_circuit(ignore_downstream_trigger_rules=False)
@@ -44,7 +63,7 @@ def new_offsets(params: dict[str, Any] | None = None) -> dict[str, Any] | None:
 
     settings = job_settings()
     decision = decide(Checkpoint(settings.checkpoint_location), end_offsets(settings), is_in_books)
-    if params and any(params.values()):
+    if params and (params["rebuild_checkpoint"] or params["accept_data_loss"]):
         decision = replace(decision, must_run=True, reason="a person asked for it")
     log.info("%s: Spark %s", decision.reason, "runs" if decision.must_run else "is skipped")
     return asdict(decision) if decision.must_run else None

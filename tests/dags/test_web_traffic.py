@@ -74,6 +74,8 @@ def test_what_a_person_may_ask_of_one_run_is_off_by_default_and_explained(dag: d
     params = dict(dag["params"])
     assert {name: param["default"] for name, param in params.items()} == {
         "rebuild_checkpoint": False,
+        "redrive_reasons": [],
+        "redrive_since": None,
         "accept_data_loss": False,
     }
     assert all(param["description"] for param in params.values())

@@ -131,6 +131,19 @@ def test_a_run_without_new_offsets_starts_no_jvm(airflow: AirflowApi, traffic: P
     assert "nothing new: Spark is skipped" in log(airflow, run_id, "new_offsets")
 
 
+def test_a_run_by_hand_sends_rejected_events_back_and_counts_them(airflow: AirflowApi, traffic: Pipeline) -> None:
+    began_at = datetime.now(UTC)
+    value = json.dumps({"host": "ahead.example", "event_time": began_at.isoformat()}).encode()
+    traffic.produce(value, at=began_at - timedelta(minutes=10))
+    run_id, _ = run_by_hand(airflow)
+    assert traffic.query(f"SELECT future FROM etl.run WHERE name = '{run_id}'") == [(1,)]
+    run_id, _ = run_by_hand(
+        airflow, redrive_reasons=["from the future"], redrive_since=began_at.isoformat(timespec="seconds")
+    )
+    assert "from the future: 1 selected, 1 went back" in log(airflow, run_id, "prepare")
+    assert traffic.query(f"SELECT read, rejected, future FROM etl.run WHERE name = '{run_id}'") == [(1, 0, 0)]
+
+
 def test_a_run_by_hand_counts_new_events_and_shows_no_password(
     stack: Stack, airflow: AirflowApi, traffic: Pipeline
 ) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from web_traffic.events import Reason, Rejected, parse
+from web_traffic.events import Rejected, parse
+from web_traffic.reasons import Reason
 from web_traffic.warehouse.redrives import RejectedEvent
 
 VALID = "valid"

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from web_traffic.events import RECORDS, Reason, Rejected, decode, parse
+from web_traffic.events import RECORDS, Rejected, decode, parse
+from web_traffic.reasons import Reason
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 
