@@ -32,8 +32,8 @@ clean: ## Stop everything and remove var/ with all data
 test: setup ## Run all tests; they start services of their own
 	$(BIN)/python -m pytest
 
-faults: setup ## Run the fault matrix where it was stopped, or one trial: CELL=K5 SEED=7
-	$(BIN)/python -m tests.faults.matrix $(if $(CELL),--cell $(CELL)) $(if $(SEED),--seed $(SEED)) $(if $(TRIALS),--trials $(TRIALS))
+faults: setup ## Run the fault matrix where it was stopped, or one trial: CELL=K5 SEED=7 (LANES=2 for two at once)
+	$(BIN)/python -m tests.faults.matrix $(if $(CELL),--cell $(CELL)) $(if $(SEED),--seed $(SEED)) $(if $(TRIALS),--trials $(TRIALS)) $(if $(LANES),--lanes $(LANES))
 
 lint: $(READY) ## Check style, types, the direction of imports and the SQL
 	$(BIN)/ruff check .

@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,10 @@ from web_traffic.traffic.sending import Sender
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.migrate import migrate
 
-RUN_LIMIT_SECONDS = 180
+RUN_LIMIT_SECONDS = 300
+MOST_BYTES = 4_000_000
+TOPIC = {"retention.ms": "-1", "max.message.bytes": str(MOST_BYTES)}
+SMALL_RUN = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 Windows = dict[tuple[datetime, str, str | None], int]
 
 
@@ -32,16 +35,12 @@ class Pipeline:
 
     environment: dict[str, str]
     owner_password: str
-    application: Path = APPLICATION
-    command_prefix: tuple[str, ...] = ()
+    command: list[str] = field(default_factory=lambda: submit())
+    """What runs the application."""
 
     @property
     def settings(self) -> Settings:
         return Settings.from_environment(self.environment)
-
-    @property
-    def command(self) -> list[str]:
-        return [*self.command_prefix, *submit_command(application=self.application)]
 
     @property
     def checkpoint(self) -> Path:
@@ -58,7 +57,7 @@ class Pipeline:
     def produce(self, *values: bytes | None, at: datetime | None = None) -> None:
         """Send values with a Kafka timestamp, and wait until the broker has them all."""
         errors: list[object] = []
-        producer = Producer({"bootstrap.servers": self.settings.kafka_url})
+        producer = Producer({"bootstrap.servers": self.settings.kafka_url, "message.max.bytes": MOST_BYTES})
         timestamp = int((at or datetime.now(UTC)).timestamp() * 1000)
         for value in values:
             producer.produce(
@@ -123,19 +122,29 @@ class Pipeline:
         return recount(self.settings)
 
 
-def bound_by_permissions() -> tuple[str, ...]:
+def bound_by_permissions() -> list[str]:
     """Return what to put before a command so that permissions bind it also when it runs as root."""
     rights = "-dac_override,-dac_read_search"
-    return ("setpriv", "--bounding-set", rights, "--inh-caps", rights) if os.geteuid() == 0 else ()
+    return ["setpriv", "--bounding-set", rights, "--inh-caps", rights] if os.geteuid() == 0 else []
 
 
-def make_pipeline(stack: Stack, name: str, checkpoint: Path) -> Pipeline:
-    """Make a pipeline with an empty topic and a migrated database."""
-    environment = submit_environment(stack) | {
-        "KAFKA_TOPIC": name,
-        "POSTGRES_URL": stack.postgres_url.removesuffix("web_traffic") + name,
-        "CHECKPOINT_LOCATION": str(checkpoint),
-    }
+def submit(application: Path = APPLICATION) -> list[str]:
+    """Return the command line of the application, with the options that the DAG gives to a small run."""
+    program, *arguments = submit_command(application=application)
+    return [program, "--conf", f"spark.driver.extraJavaOptions={SMALL_RUN}", *arguments]
+
+
+def make_pipeline(stack: Stack, name: str, checkpoint: Path, **environment: str) -> Pipeline:
+    """Make a pipeline with an empty topic and a migrated database; `environment` overrides the stack's."""
+    environment = (
+        submit_environment(stack)
+        | {
+            "KAFKA_TOPIC": name,
+            "POSTGRES_URL": f"{stack.postgres_url.removesuffix('web_traffic')}{name}",
+            "CHECKPOINT_LOCATION": str(checkpoint),
+        }
+        | environment
+    )
     make_warehouse(stack, name)
     pipeline = Pipeline(environment, stack.secrets.postgres_owner)
     with pipeline.owner() as connection:
@@ -145,7 +154,7 @@ def make_pipeline(stack: Stack, name: str, checkpoint: Path) -> Pipeline:
 
 
 def make_topic(settings: Settings) -> None:
-    """Make a topic that keeps events of any age: the tests choose their own dates."""
-    topic = NewTopic(settings.kafka_topic, settings.kafka_topic_partitions, config={"retention.ms": "-1"})
+    """Make a topic that keeps events of any age and size: the tests choose their own."""
+    topic = NewTopic(settings.kafka_topic, settings.kafka_topic_partitions, config=TOPIC)
     admin = AdminClient({"bootstrap.servers": settings.kafka_url})
     admin.create_topics([topic])[settings.kafka_topic].result(30)

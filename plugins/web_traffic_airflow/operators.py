@@ -12,6 +12,7 @@ from airflow.sdk import BaseHook, BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException
 
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
+from web_traffic.faults import fault_point
 from web_traffic_airflow.connections import POSTGRES, SPARK, job_environment
 
 SMALL_LAG = 200_000
@@ -45,6 +46,7 @@ class AggregateOperator(SparkSubmitOperator):
         self.conf = {"spark.driver.extraJavaOptions": SMALL_RUN if self.work["lag"] < SMALL_LAG else LARGE_RUN}
         os.environ.update(job_environment(run_name=run_name) | _flags(context["params"]))
         self._submit()
+        fault_point("submitted")
         with PostgresHook(POSTGRES).get_conn() as connection:
             summary = run_summary(connection, run_name)
         if summary is None or summary["status"] != "succeeded":

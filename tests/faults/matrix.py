@@ -7,21 +7,28 @@ so a long matrix can be stopped and goes on where it was. At the end docs/faults
 import argparse
 import hashlib
 import json
+import multiprocessing
 import shutil
 import statistics
 import sys
-from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from traceback import format_exc
 
 from local_stack import Stack, running
 from local_stack.environment import REPO, VAR
-from tests.faults.cells import CELLS, Cell
-from tests.faults.trial import Outcome, Trial, as_row
+from tests.faults import trial
+from tests.faults.cell import Cell, NotHere
+from tests.faults.cells import CELLS, MODULES
+from tests.faults.trial import Outcome, Trial
 from tests.homes import fresh_home
 
 FOLDER = VAR / "faults"
 RESULTS = FOLDER / "results.ndjson"
 PAGE = REPO / "docs" / "faults.md"
-CODE = ("include", "tests/faults")
+CODE = ("include/web_traffic", "plugins")
 INTRODUCTION = """\
 # What faults leave behind
 
@@ -45,66 +52,88 @@ def main() -> int:
     parser.add_argument("--cell", choices=CELLS, action="append", help="only this cell (repeatable)")
     parser.add_argument("--seed", type=int, help="one trial with this seed, whether it was run or not")
     parser.add_argument("--trials", type=int, help="at most so many trials a cell")
+    parser.add_argument("--lanes", type=int, default=1, help="trials at the same time, each on a stack of its own")
     options = parser.parse_args()
-    cells = [CELLS[name] for name in options.cell or CELLS]
-    version = code_version()
     plan = [
-        (cell, seed)
-        for cell in cells
+        (cell.name, seed)
+        for cell in (CELLS[name] for name in options.cell or CELLS)
         for seed in ([options.seed] if options.seed else range(1, min(options.trials or cell.trials, cell.trials) + 1))
-        if options.seed or (cell.name, seed) not in done(version)
+        if options.seed or seed not in done(cell)
     ]
-    if plan:
-        with running(Stack.create(fresh_home("faults")), "postgres", "kafka") as stack:
-            for number, (cell, seed) in enumerate(plan, 1):
-                outcome = run_trial(stack, cell, seed)
-                keep(outcome, version)
-                print(f"{number}/{len(plan)} {'clean' if outcome.is_clean else 'WRONG'}: {outcome}", flush=True)
-    outcomes = results(version)
-    PAGE.write_text(INTRODUCTION + "".join(line(cell, outcomes) for cell in CELLS.values()))
-    return 0 if all(outcome.is_clean for outcome in outcomes) else 1
+    broken = 0
+    lanes = [(number, plan[number :: options.lanes]) for number in range(min(options.lanes, len(plan)))]
+    if lanes:
+        with ProcessPoolExecutor(len(lanes), multiprocessing.get_context("spawn")) as pool:
+            broken = sum(pool.map(run_lane, lanes))
+    PAGE.write_text(INTRODUCTION + "".join(line(cell) for cell in CELLS.values()))
+    return 0 if not broken and all(outcome.is_clean for cell in CELLS.values() for outcome in results(cell)) else 1
 
 
-def run_trial(stack: Stack, cell: Cell, seed: int) -> Outcome:
+def run_lane(lane: tuple[int, list[tuple[str, int]]]) -> int:
+    """Run trials one after another, and return how many did not come to an outcome."""
+    number, plan = lane
+    broken = 0
+    with running(Stack.create(fresh_home(f"faults-{number}")), "postgres", "kafka") as stack:
+        for place, (name, seed) in enumerate(plan, 1):
+            cell = CELLS[name]
+            try:
+                outcome = run_trial(stack, cell, seed, FOLDER / f"lane-{number}")
+            except NotHere as reason:
+                print(f"{number + 1}: {place}/{len(plan)} {name}: {reason}", flush=True)
+                continue
+            except Exception:  # noqa: BLE001  whatever it was, the other trials can do without it
+                print(f"{number + 1}: {place}/{len(plan)} BROKEN: {name}, seed {seed}\n{format_exc()}", flush=True)
+                broken += 1
+                continue
+            keep(outcome, code_version(cell))
+            print(
+                f"{number + 1}: {place}/{len(plan)} {'clean' if outcome.is_clean else 'WRONG'}: {outcome}", flush=True
+            )
+    return broken
+
+
+def run_trial(stack: Stack, cell: Cell, seed: int, folder: Path) -> Outcome:
     """Prepare, break, recover and compare."""
-    folder = FOLDER / "trial"
     shutil.rmtree(folder, ignore_errors=True)
-    trial = Trial(stack, folder, seed)
-    trial.prepare()
-    cell.break_it(trial)
-    return trial.compare(cell.name, trial.recover())
+    with cell.around(stack, folder) as (tool, environment):
+        one = Trial(stack, folder, seed, tool, **environment)
+        one.prepare()
+        cell.break_it(one)
+        return one.compare(cell.name, one.recover())
 
 
-def code_version() -> str:
-    """Return a digest of the code that the matrix is about."""
+@cache
+def code_version(cell: Cell) -> str:
+    """Return a digest of what a trial of the cell is about: the application, and the cell's own code."""
+    files = [file for folder in CODE for file in sorted((REPO / folder).rglob("*")) if file.suffix in (".py", ".sql")]
+    files += [Path(module.__file__) for module in (trial, *MODULES) if module is trial or cell in module.CELLS]
     digest = hashlib.sha256()
-    for file in sorted(
-        file for folder in CODE for file in (REPO / folder).rglob("*") if file.suffix in (".py", ".sql")
-    ):
+    for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def done(version: str) -> set[tuple[str, int]]:
-    return {(outcome.cell, outcome.seed) for outcome in results(version)}
+def done(cell: Cell) -> set[int]:
+    return {outcome.seed for outcome in results(cell)}
 
 
-def results(version: str) -> list[Outcome]:
-    """Return the trials of this version; of a trial that was run again, the last."""
+def results(cell: Cell) -> list[Outcome]:
+    """Return the cell's trials of this version; of a trial that was run again, the last."""
+    version = code_version(cell)
     rows = map(json.loads, RESULTS.read_text().splitlines()) if RESULTS.exists() else ()
-    newest = {(row["cell"], row["seed"]): row for row in rows if row.pop("version") == version}
+    newest = {row["seed"]: row for row in rows if (row["cell"], row.pop("version")) == (cell.name, version)}
     return [Outcome(**row) for row in newest.values()]
 
 
 def keep(outcome: Outcome, version: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with RESULTS.open("a") as lines:
-        lines.write(json.dumps(as_row(outcome) | {"version": version}) + "\n")
+        lines.write(json.dumps(asdict(outcome) | {"version": version}) + "\n")
 
 
-def line(cell: Cell, outcomes: Iterable[Outcome]) -> str:
+def line(cell: Cell) -> str:
     """Return the cell's row of the page."""
-    mine = [outcome for outcome in outcomes if outcome.cell == cell.name]
+    mine = results(cell)
     if not mine:
         return f"| {cell.name} | {cell.title} | 0 | | | | | | |\n"
     sums = (sum(getattr(outcome, name) for outcome in mine) for name in ("lost", "duplicate", "wrong", "unaccounted"))

@@ -8,8 +8,10 @@ import pytest
 from local_stack import Stack
 from local_stack.environment import REPO
 from tests.faults.cells import CELLS
+from tests.faults.matrix import run_trial
 from tests.faults.stopped import stopped_at
 from tests.faults.trial import Trial
+from tests.pipeline import submit
 
 BROKEN_SINK = REPO / "tests" / "faults" / "broken_sink.py"
 
@@ -19,11 +21,9 @@ def trial(stack: Stack, tmp_path: Path) -> Iterator[Trial]:
     return Trial(stack, tmp_path, seed=5)
 
 
-@pytest.mark.parametrize("name", ["K6", "P2", "C1"])
-def test_nothing_is_lost_doubled_or_wrong_after(name: str, trial: Trial) -> None:
-    trial.prepare()
-    CELLS[name].break_it(trial)
-    outcome = trial.compare(name, trial.recover())
+@pytest.mark.parametrize("name", ["K6", "P2", "N1", "E1", "C1"])
+def test_nothing_is_lost_doubled_or_wrong_after(name: str, stack: Stack, tmp_path: Path) -> None:
+    outcome = run_trial(stack, CELLS[name], seed=5, folder=tmp_path / name)
     assert outcome.is_clean, outcome
 
 
@@ -36,7 +36,7 @@ def test_nothing_is_lost_doubled_or_wrong_after(name: str, trial: Trial) -> None
     ],
 )
 def test_a_broken_sink_is_caught(broken: str, found: str, trial: Trial) -> None:
-    trial.pipeline.application = BROKEN_SINK
+    trial.pipeline.command = submit(BROKEN_SINK)
     trial.pipeline.environment["BROKEN"] = broken
     with trial.pipeline.owner() as connection:
         connection.execute("GRANT UPDATE ON aggregated_web_traffic TO web_traffic_writer")

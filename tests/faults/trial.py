@@ -1,7 +1,7 @@
 """One trial: events with a seed, a fault, the recovery, and the comparison with an independent recount."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -11,6 +11,11 @@ from uuid import uuid4
 from local_stack import Stack
 from tests.pipeline import Pipeline, make_pipeline
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
+from web_traffic.kafka import describe_topic
+from web_traffic.recount import Recount
+from web_traffic.recount.counting import Record, expect, tally
+from web_traffic.recount.report import compare
+from web_traffic.recount.sources import read_topic, read_warehouse
 
 EVENTS = 100_000
 START = datetime(2026, 3, 28, 23, tzinfo=UTC)
@@ -41,14 +46,20 @@ class Outcome:
 class Trial:
     """A pipeline under test, with what a cell needs to break it."""
 
-    def __init__(self, stack: Stack, folder: Path, seed: int) -> None:
+    def __init__(self, stack: Stack, folder: Path, seed: int, tool: Any = None, **environment: str) -> None:
         self.stack = stack
         self.random = Random(seed)
         self.seed = seed
-        self.pipeline: Pipeline = make_pipeline(stack, f"trial_{uuid4().hex[:12]}", folder / "checkpoint")
+        self.tool = tool
+        """What the cell has put around the pipeline: a proxy, brokers, a disk."""
+        name = f"trial_{uuid4().hex[:12]}"
+        environment = {variable: value.replace("<name>", name) for variable, value in environment.items()}
+        self.pipeline: Pipeline = make_pipeline(stack, name, folder / "checkpoint", **environment)
         self.was_seen = False
-        self.not_counted = 0
-        """Events that were sent and must be in `etl.rejected_event`."""
+        self.not_counted: int | None = 0
+        """Events that were sent and must be in `etl.rejected_event`; None if only the recount knows."""
+        self.memory: dict[str, list[Record]] = {}
+        """What topics held before Kafka lost it, by their ids: the recount then takes it from here."""
         self.flags: dict[str, str] = {}
         """Settings of the recovering run: what an operator would tick."""
 
@@ -56,7 +67,16 @@ class Trial:
         """Send realistic traffic of an hour, with late, malformed and future events among it."""
         start = START + timedelta(hours=hour)
         truth = self.pipeline.produce_traffic(events, self.seed * 100 + hour, start, start + timedelta(hours=1))
-        self.not_counted += truth.rejected + truth.future
+        if self.not_counted is not None:
+            self.not_counted += truth.rejected + truth.future
+
+    def remember(self) -> list[Record]:
+        """Keep what the topic holds now, for the recount."""
+        topic = describe_topic(self.pipeline.settings)
+        ranges = {int(number): (topic.first_offsets[number], end) for number, end in topic.end_offsets.items()}
+        self.memory[topic.id] = list(read_topic(self.pipeline.settings, ranges))
+        self.not_counted = None
+        return self.memory[topic.id]
 
     def prepare(self) -> None:
         """Send the events; in half of the trials the first half of them is counted before the fault."""
@@ -79,7 +99,8 @@ class Trial:
 
     def compare(self, cell: str, recovery_seconds: float) -> Outcome:
         """Hold table, ledger and state store to a recount of the topic."""
-        recount = self.pipeline.recount()
+        recount = self.recount_from_memory() if self.memory else self.pipeline.recount()
+        sent_and_not_counted = recount.rejected + recount.future if self.not_counted is None else self.not_counted
         [(rows, keys)] = self.pipeline.query(
             "SELECT count(*), count(DISTINCT (window_start, host, coalesce('=' || referrer, ''))) "
             "FROM aggregated_web_traffic"
@@ -95,12 +116,20 @@ class Trial:
             duplicate=rows - keys + recount.unexpected.count,
             wrong=recount.different.count,
             unaccounted=abs(recount.open_hits - open_after)
-            + abs(self.not_counted - rejected)
+            + abs(sent_and_not_counted - rejected)
             + len(recount.ledger_errors),
             recovery_seconds=round(recovery_seconds, 1),
             was_seen=self.was_seen,
         )
 
-
-def as_row(outcome: Outcome) -> dict[str, Any]:
-    return asdict(outcome)
+    def recount_from_memory(self) -> Recount:
+        """Recount each batch from what its topic held."""
+        warehouse = read_warehouse(self.pipeline.settings)
+        topic_of = dict(self.pipeline.query("SELECT query_id::text, fingerprint ->> 'topic id' FROM etl.checkpoint"))
+        skew_us = self.pipeline.settings.max_clock_skew // timedelta(microseconds=1)
+        tallies = [
+            tally(self.memory[topic_of[batch.query_id]], [batch], skew_us, warehouse.rejected_us)[0]
+            for batch in warehouse.batches
+        ]
+        expected = expect(warehouse.batches, tallies)
+        return compare(expected, warehouse.windows, warehouse.sealed_until_us, len(warehouse.batches))

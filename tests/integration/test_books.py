@@ -5,7 +5,7 @@ import pytest
 from local_stack.environment import REPO
 from tests.faults.stopped import stopped_at
 from tests.integration.test_aggregate import books, event
-from tests.pipeline import Pipeline
+from tests.pipeline import Pipeline, submit
 
 
 @pytest.mark.parametrize(("point", "late"), [("batch committed", 0), ("stream ended", 1)])
@@ -29,6 +29,6 @@ def test_the_next_run_accounts_for_the_batches_of_a_run_that_was_killed(
 
 def test_records_are_counted_again_when_spark_has_counted_some_twice(pipeline: Pipeline) -> None:
     pipeline.produce(event("00:01"), event("00:07"), b"broken")
-    pipeline.application = REPO / "tests" / "faults" / "broken_sink.py"
+    pipeline.command = submit(REPO / "tests" / "faults" / "broken_sink.py")
     assert books(pipeline.run(BROKEN="count a stage twice")) == (3, 1, 0, 0, 1, 1)
     assert pipeline.query("SELECT sum(read), sum(rejected) FROM etl.batch") == [(3, 1)]

@@ -174,5 +174,5 @@ def test_columns_and_indexes_of_a_persons_own_do_no_harm(pipeline: Pipeline) -> 
 
 def test_a_checkpoint_that_may_not_be_written_is_refused(pipeline: Pipeline) -> None:
     pipeline.checkpoint.mkdir(mode=0o500)
-    pipeline.command_prefix = bound_by_permissions()
+    pipeline.command = [*bound_by_permissions(), *pipeline.command]
     assert f"may not write to {pipeline.checkpoint}: give it the rights" in refusal(pipeline)

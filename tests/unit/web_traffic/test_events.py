@@ -56,6 +56,7 @@ def hits(rows: list[dict]) -> list[tuple]:
         (record(event_time="2026-02-30T12:00:00Z"), Reason.TIME_NOT_RFC3339),
         (record(event_time="2016-12-31T23:59:60Z"), Reason.TIME_NOT_RFC3339),
         (record(event_time="2026-03-29"), Reason.TIME_NOT_RFC3339),
+        (record(event_time="2026-03-29T12:00:00\0+05:00"), Reason.TIME_NOT_RFC3339),
         (record(event_time="0001-01-01T00:00:00+23:59"), Reason.TIME_OUT_OF_RANGE),
         (record(event_time="9999-12-31T23:59:59Z"), Reason.TIME_OUT_OF_RANGE),
         (record(referrer=["r"]), Reason.REFERRER_NOT_TEXT),
