@@ -115,10 +115,15 @@ class RestateSettings:
         shares = json.loads(environ.get("RESTATE_SHARES", "[]"))
         return cls(
             interval=Interval(start, end) if start and end else None,
-            allowed_lateness=timedelta(seconds=_positive_int(environ, "ALLOWED_LATENESS", 86_400)),
+            allowed_lateness=allowed_lateness(environ),
             dry_run=_flag(environ, "DRY_RUN"),
             shares=tuple(Share(name, Interval(*map(datetime.fromisoformat, times))) for name, *times in shares),
         )
+
+
+def allowed_lateness(environ: Mapping[str, str] = os.environ) -> timedelta:
+    """Return how long after its window's end an event still counts; raises `SettingsError`."""
+    return timedelta(seconds=_positive_int(environ, "ALLOWED_LATENESS", 86_400))
 
 
 def _bootstrap_servers(value: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
@@ -133,9 +133,18 @@ def take_turn(connection: psycopg.Connection[Any], lock: int, holder: str, wait:
         ) from None
 
 
-def run_summary(connection: Any, name: str) -> Summary | None:
+def run_summary(connection: Any, name: str, kind: Literal["live", "restate"] = "live") -> Summary | None:
     """Return the newest record of the run called `name`."""
+    return _summary(connection, "run_summary", {"name": name, "kind": kind})
+
+
+def take_share(connection: Any, name: str) -> Summary | None:
+    """Return the restatement that has served the run called `name` along with its own, if one has; it does so once."""
+    return _summary(connection, "take_share", {"run_name": name})
+
+
+def _summary(connection: Any, name: str, parameters: dict[str, str]) -> Summary | None:
     with connection.cursor() as cursor:
-        cursor.execute(statement("run_summary").decode(), {"name": name})
+        cursor.execute(statement(name).decode(), parameters)
         row = cursor.fetchone()
     return row[0] if row else None

@@ -48,7 +48,7 @@ COMMENT ON COLUMN etl.restatement.referrer IS 'As in aggregated_web_traffic';
 COMMENT ON COLUMN etl.restatement.old_hits IS 'Hits before; NULL when there was no row';
 COMMENT ON COLUMN etl.restatement.new_hits IS 'Hits since; NULL when there is no row any more';
 COMMENT ON COLUMN etl.restatement.change IS 'new, changed or vanished';
-COMMENT ON COLUMN etl.restatement.reason IS 'late events: they came after the live run had closed the window; idle window closed: no event newer than the window came; not in the events: the row had hits that Kafka''s records do not have, or that were sent back to the topic in repaired form';
+COMMENT ON COLUMN etl.restatement.reason IS 'late events: came when the window was closed; idle window closed: no newer event came; not in the events: hits without records';
 COMMENT ON COLUMN etl.restatement.restated_at IS 'When it was changed';
 
 CREATE INDEX restatement_by_run ON etl.restatement (run_id);
@@ -62,7 +62,7 @@ CREATE UNLOGGED TABLE etl.staged_restatement (
     referrer text,
     num_hits bigint NOT NULL
 );
-COMMENT ON TABLE etl.staged_restatement IS 'Recounted windows on their way: each Spark task copies its share here, then one transaction compares and replaces; empty between restatements';
+COMMENT ON TABLE etl.staged_restatement IS 'Recounted windows on their way: Spark tasks copy their shares here, one transaction compares and replaces; empty in between';
 COMMENT ON COLUMN etl.staged_restatement.stage_id IS 'The task attempt that copied the row; rows of attempts that failed are never used';
 COMMENT ON COLUMN etl.staged_restatement.window_start IS 'As in aggregated_web_traffic';
 COMMENT ON COLUMN etl.staged_restatement.window_end IS 'As in aggregated_web_traffic';
@@ -101,7 +101,7 @@ COMMENT ON COLUMN etl.sealing.fingerprint IS 'What the batch was counted with, a
 COMMENT ON COLUMN etl.sealing.start_offsets IS 'As in etl.batch';
 COMMENT ON COLUMN etl.sealing.end_offsets IS 'As in etl.batch';
 COMMENT ON COLUMN etl.sealing.watermark IS 'As in etl.batch';
-COMMENT ON COLUMN etl.sealing.sealed_before IS 'Newest watermark of the batches before: the batch has dropped the events of windows that end here or earlier; 1970 before the first watermark, as in Spark';
+COMMENT ON COLUMN etl.sealing.sealed_before IS 'Newest watermark of the batches before: windows that end by then were closed to the batch; 1970 before the first watermark';
 
 GRANT SELECT ON etl.restatement, etl.staged_restatement, etl.shared_restatement, etl.sealing TO web_traffic_writer, web_traffic_reader;
 GRANT INSERT ON etl.restatement TO web_traffic_writer;

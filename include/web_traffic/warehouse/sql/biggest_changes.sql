@@ -9,6 +9,6 @@ FROM (
         r.new_hits
     FROM etl.restatement AS r
     WHERE r.run_id = %(run_id)s
-    ORDER BY abs(coalesce(r.new_hits, 0) - coalesce(r.old_hits, 0)) DESC, r.window_start, r.host, r.referrer
+    ORDER BY abs(coalesce(r.new_hits, 0) - coalesce(r.old_hits, 0)) DESC, r.window_start ASC, r.host ASC, r.referrer ASC
     LIMIT 10
 ) AS biggest;

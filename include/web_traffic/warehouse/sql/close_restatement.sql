@@ -11,4 +11,4 @@ SET
     sealed_until = (SELECT nullif(p.sealed_until, '-infinity') FROM etl.pipeline AS p WHERE p.name = 'web_traffic'),
     phases = %(phases)s
 WHERE run.run_id = %(run_id)s
-RETURNING jsonb_strip_nulls(to_jsonb(run.*));
+RETURNING to_jsonb(run.*);

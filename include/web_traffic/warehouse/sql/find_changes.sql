@@ -44,7 +44,7 @@ entered AS (
             WHEN coalesce(new_hits, 0) < coalesce(old_hits, 0) THEN 'not in the events'
             WHEN %(closes_idle_windows)s THEN 'idle window closed'
             ELSE 'late events'
-        END
+        END AS reason
     FROM compared
     WHERE old_hits IS DISTINCT FROM new_hits
     RETURNING run_id

@@ -3,5 +3,5 @@ WITH taken AS (
     DELETE FROM etl.shared_restatement WHERE run_name = %(run_name)s RETURNING run_id
 )
 
-SELECT jsonb_strip_nulls(to_jsonb(run.*)) AS summary
+SELECT to_jsonb(run.*) AS summary
 FROM etl.run AS run INNER JOIN taken ON run.run_id = taken.run_id;
