@@ -91,7 +91,7 @@ def tally(records: Iterable[Record], batches: list[Batch], max_clock_skew_us: in
     The records of a partition must come in the order of their offsets. A batch's clock is the time of its planning.
     """
     tallies = [Tally() for _ in batches]
-    find = _Finder(batches)
+    find = Finder(batches)
     for record in records:
         for index in find.batches_of(record):
             clock_us = min(record.timestamp_ms * 1000, batches[index].planned_us)
@@ -157,7 +157,7 @@ def _disagreements(batch: Batch, counted: Tally, watermark_us: int) -> Iterator[
             yield f"{batch}: {name} {recorded:,} in the ledger, {found:,} in the topic"
 
 
-class _Finder:
+class Finder:
     """Finds the batches (one of each query, at most) that have read a record."""
 
     def __init__(self, batches: list[Batch]) -> None:
@@ -168,6 +168,7 @@ class _Finder:
                 self._ranges.setdefault((batch.query_id, partition), []).append((end, start, index))
 
     def batches_of(self, record: Record) -> Iterator[int]:
+        """Yield the indexes of these batches."""
         for (_, partition), ranges in self._ranges.items():
             if partition != record.partition:
                 continue
