@@ -46,6 +46,13 @@ def changes(pipeline: Pipeline) -> list[Change]:
     return [(f"{start:%H:%M}", host, old, new, change, reason) for start, host, old, new, change, reason in rows]
 
 
+def hits(pipeline: Pipeline) -> dict[str, int]:
+    """Return the result table by the time of day of a window, and its host."""
+    return {
+        f"{start:%H:%M} {host}": number for (start, host, _), number in sorted(pipeline.windows().items(), key=str)
+    }
+
+
 def digest_of_checkpoint(pipeline: Pipeline) -> dict[str, str]:
     """Return the SHA-256 of every file below the checkpoint, by its path."""
     files = (file for file in pipeline.checkpoint.rglob("*") if file.is_file())

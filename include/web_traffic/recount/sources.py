@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
 
 import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -58,7 +57,8 @@ def read_warehouse(settings: Settings) -> Warehouse:
 def offset_ranges(batches: Iterable[Batch], restatements: Iterable[Restatement] = ()) -> Ranges:
     """Return the offsets that these have read. A partition without a start was read from its first record."""
     ranges: Ranges = {}
-    for reader in (*batches, *restatements):
+    readers: list[Batch | Restatement] = [*batches, *restatements]
+    for reader in readers:
         for partition, end in reader.end_offsets.items():
             start = reader.start_offsets.get(partition, 0)
             first, last = ranges.get(partition, (start, end))
@@ -158,9 +158,24 @@ def _batch(
     )
 
 
-def _restatement(*row: Any) -> Restatement:
-    *times, start_offsets, end_offsets, closes_idle_windows = row
-    return Restatement(*times, _by_number(start_offsets), _by_number(end_offsets), closes_idle_windows)
+def _restatement(
+    from_us: int,
+    to_us: int,
+    allowed_lateness_us: int,
+    started_us: int,
+    start_offsets: dict[str, int],
+    end_offsets: dict[str, int],
+    closes_idle_windows: bool,
+) -> Restatement:
+    return Restatement(
+        from_us,
+        to_us,
+        allowed_lateness_us,
+        started_us,
+        _by_number(start_offsets),
+        _by_number(end_offsets),
+        closes_idle_windows,
+    )
 
 
 def _by_number(offsets: dict[str, int]) -> dict[int, int]:

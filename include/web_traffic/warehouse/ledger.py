@@ -39,10 +39,6 @@ class RunInProgress(NeedsAttention):
     """Another run works on the pipeline, and has not ended for as long as this one has waited."""
 
 
-class Fenced(NeedsAttention):
-    """A newer run has taken over; this one has committed nothing, and must not go on."""
-
-
 class RunLedger:
     """The record of one run, from its start to its closed books.
 

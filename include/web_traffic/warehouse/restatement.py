@@ -11,7 +11,7 @@ from web_traffic.faults import fault_point
 from web_traffic.interval import NotIdle, Plan, require_sealed
 from web_traffic.settings import RestateSettings
 from web_traffic.warehouse.connection import statement
-from web_traffic.warehouse.ledger import Fenced, Summary, fail_run, take_turn
+from web_traffic.warehouse.ledger import Summary, fail_run, take_turn
 from web_traffic.warehouse.staging import StagedWindowsLost
 
 ADVISORY_LOCK = 0x7765_6276  # any number that nothing else in the database uses
@@ -25,7 +25,7 @@ class RestatementLedger:
     """The record of one restatement in `etl.run`, from its start to its commit.
 
     Restatements follow one another by an advisory lock, which is not that of the live run: live runs go on meanwhile.
-    Should one lose its connection but live on, its commit is refused once another has begun.
+    The connection that holds the lock is the one that commits, so who has lost the lock can't write any more.
     """
 
     def __init__(
@@ -63,8 +63,7 @@ class RestatementLedger:
         """Replace what differs between the staged windows and the table, and return the restatement's summary.
 
         One transaction, which holds up live commits only for as long as the changed rows take; a dry run takes the
-        changes back in it. Raises `NotSealed`, `NotIdle`, `Fenced` or `StagedWindowsLost`, and has then changed
-        nothing.
+        changes back in it. Raises `NotSealed`, `NotIdle` or `StagedWindowsLost`, and has then changed nothing.
         """
         row = self._row(plan) | {"stage_ids": list(stages), "phases": Jsonb(phases)}
         with self._connection.transaction():
@@ -99,14 +98,10 @@ class RestatementLedger:
     def _lock(self, plan: Plan) -> None:
         """Hold up live commits until the transaction ends, and see that the plan still holds."""
         self._connection.execute(statement("lock_pipeline"))
-        sealed_until, query_id, batch_id, holder, *newer = self._fetch("restated_pipeline", {})
-        if holder != self.run_id:
-            raise Fenced(
-                f"restatement {self.run_id} was refused: restatement {holder} ({newer[0]}) has begun at {newer[1]}"
-            )
+        sealed_until, *newest_batch = self._fetch("restated_pipeline", {})
         if plan.idle_after is None:
             require_sealed(plan.interval, sealed_until)
-        elif (query_id, batch_id) != plan.idle_after:
+        elif tuple(newest_batch) != plan.idle_after:
             raise NotIdle("a live run has counted newer events meanwhile: nothing was closed")
 
     def _fetch(self, name: str, parameters: Figures) -> tuple[Any, ...]:

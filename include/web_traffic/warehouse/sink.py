@@ -17,8 +17,11 @@ from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect, statement
-from web_traffic.warehouse.ledger import Fenced
 from web_traffic.warehouse.staging import StagedWindowsLost, stage_windows
+
+
+class Fenced(NeedsAttention):
+    """The pipeline belongs to a newer run; this one has committed nothing, and must not go on."""
 
 
 class LedgerMismatch(NeedsAttention):
