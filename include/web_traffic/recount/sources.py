@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
@@ -12,6 +12,7 @@ from psycopg.rows import TupleRow
 
 from web_traffic.kafka import KafkaUnavailable, TopicMissing, describe_topic
 from web_traffic.recount.counting import Batch, Place, Record, Window
+from web_traffic.recount.restating import Restatement
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 
@@ -28,9 +29,10 @@ class RecountImpossible(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Warehouse:
-    """Ledger, high-water mark and result table at one moment."""
+    """Ledger, restatements, high-water mark and result table at one moment."""
 
     batches: list[Batch]
+    restatements: list[Restatement]
     sealed_until_us: int | None
     windows: Counter[Window]
     rejected_us: dict[Place, int]
@@ -45,6 +47,7 @@ def read_warehouse(settings: Settings) -> Warehouse:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             batches = [_batch(*row) for row in _rows(connection, "ledger")]
+            restatements = [_restatement(*row) for row in _rows(connection, "restatements")]
             sealed_until = [sealed_until_us for (sealed_until_us,) in _rows(connection, "sealed_until")]
             windows: Counter[Window] = Counter()
             for window_start_us, host, referrer, hits in _rows(connection, "windows"):
@@ -55,15 +58,16 @@ def read_warehouse(settings: Settings) -> Warehouse:
     except psycopg.Error as error:
         reason = str(error).partition("\n")[0]
         raise RecountImpossible(f"PostgreSQL at {settings.postgres_url}: {reason}") from error
-    return Warehouse(batches, sealed_until[0] if sealed_until else None, windows, rejected)
+    return Warehouse(batches, restatements, sealed_until[0] if sealed_until else None, windows, rejected)
 
 
-def offset_ranges(batches: list[Batch]) -> Ranges:
-    """Return the offsets that the batches have read. A partition without a start was read from its first record."""
+def offset_ranges(batches: Iterable[Batch], restatements: Iterable[Restatement] = ()) -> Ranges:
+    """Return the offsets that these have read. A partition without a start was read from its first record."""
     ranges: Ranges = {}
-    for batch in batches:
-        for partition, end in batch.end_offsets.items():
-            start = batch.start_offsets.get(partition, 0)
+    readers: list[Batch | Restatement] = [*batches, *restatements]
+    for reader in readers:
+        for partition, end in reader.end_offsets.items():
+            start = reader.start_offsets.get(partition, 0)
             first, last = ranges.get(partition, (start, end))
             ranges[partition] = min(first, start), max(last, end)
     return ranges
@@ -155,9 +159,33 @@ def _batch(
     return Batch(
         query_id,
         batch_id,
-        {int(partition): offset for partition, offset in start_offsets.items()},
-        {int(partition): offset for partition, offset in end_offsets.items()},
+        _by_number(start_offsets),
+        _by_number(end_offsets),
         watermark_us,
         planned_us,
         *counts,
     )
+
+
+def _restatement(
+    from_us: int,
+    to_us: int,
+    allowed_lateness_us: int,
+    started_us: int,
+    start_offsets: dict[str, int],
+    end_offsets: dict[str, int],
+    closes_idle_windows: bool,
+) -> Restatement:
+    return Restatement(
+        from_us,
+        to_us,
+        allowed_lateness_us,
+        started_us,
+        _by_number(start_offsets),
+        _by_number(end_offsets),
+        closes_idle_windows,
+    )
+
+
+def _by_number(offsets: dict[str, int]) -> dict[int, int]:
+    return {int(partition): offset for partition, offset in offsets.items()}

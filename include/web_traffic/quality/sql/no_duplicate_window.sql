@@ -1,11 +1,11 @@
--- Windows that stand in the table more than once, among those that the newest run has closed.
+-- Windows that stand in the table more than once, among those that the newest live run has closed.
 WITH sealed AS (
     SELECT
         coalesce(lag(sealed_until) OVER (ORDER BY run_id), '-infinity') AS before_run,
         sealed_until AS after_run,
         run_id
     FROM etl.run
-    WHERE status = 'succeeded'
+    WHERE status = 'succeeded' AND kind = 'live'
 ),
 
 newest AS (SELECT before_run, after_run FROM sealed ORDER BY run_id DESC LIMIT 1)
