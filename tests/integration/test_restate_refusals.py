@@ -107,21 +107,6 @@ def test_windows_that_were_counted_by_other_rules_are_refused(late: Pipeline) ->
     assert "(window was 10 minutes, is 5 minutes)" in refused(late, "00:00", "00:05")
 
 
-@pytest.mark.parametrize(
-    ("environment", "message"),
-    [
-        ({"RESTATE_TO": ""}, "give RESTATE_FROM and RESTATE_TO, or neither and CLOSE_IDLE_WINDOWS=true"),
-        ({"RESTATE_FROM": "2026-03-29T00:01:00Z"}, "must lie on the boundary of a window"),
-        ({"RESTATE_FROM": "2026-03-29T00:00:00"}, "must say its offset from UTC"),
-        ({"RESTATE_FROM": "yesterday"}, "must be a time like 2026-03-29T00:00:00+00:00"),
-        ({"RESTATE_FROM": "2026-03-29T00:15:00Z"}, "must be earlier than RESTATE_TO"),
-    ],
-)
-def test_what_is_no_interval_is_refused(environment: dict[str, str], message: str) -> None:
-    with pytest.raises(Exception, match=message):
-        RestateSettings.from_environment(interval("00:00", "00:15") | environment)
-
-
 def test_killed_anywhere_before_its_commit_it_leaves_the_old_table_and_the_rerun_completes_it(late: Pipeline) -> None:
     for point, nth in POINTS:
         with stopped_at(restating(late), point, nth, **interval("00:00", "00:15")) as stopped:
