@@ -79,7 +79,7 @@ def backfill(
         "run_backwards": backwards,
         "reprocess_behavior": reprocess,
     }
-    backfill_id = airflow._json("POST", "/backfills", json=request)["id"]  # noqa: SLF001
+    backfill_id = airflow.post("/backfills", **request)["id"]
     while airflow.get(f"/backfills/{backfill_id}")["completed_at"] is None:
         if time.monotonic() > began + LIMIT_SECONDS:
             raise TimeoutError(f"backfill {backfill_id} still runs")

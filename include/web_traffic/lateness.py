@@ -6,7 +6,7 @@ end. That depends on nothing but the event, so a window comes out the same in wh
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Self
 from uuid import UUID
 
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from web_traffic.events import WINDOW_MINUTES
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -44,7 +45,7 @@ class Acceptance:
         """Take the ranges in any order; those of one query and partition do not overlap."""
         grouped: dict[tuple[UUID, int], list[tuple[int, int, int]]] = {}
         for read in ranges:
-            sealed_us = int(read.sealed_before.timestamp() * 1_000_000)
+            sealed_us = (read.sealed_before - EPOCH) // MICROSECOND
             grouped.setdefault((read.query_id, read.partition), []).append(
                 (read.end_offset, read.start_offset, sealed_us)
             )

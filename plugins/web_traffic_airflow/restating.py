@@ -11,13 +11,12 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from web_traffic.errors import NeedsAttention
 from web_traffic_airflow.connections import POSTGRES
-from web_traffic_airflow.operators import LARGE_RUN, SMALL_RUN, SparkJobOperator
+from web_traffic_airflow.operators import LARGE_RUN, SparkJobOperator
 
 BACKFILL = "backfill"
 WAITING = ("queued", "running")
 FURTHEST = timedelta(days=1)
 """How far from its own interval a run looks for others that it can serve; bounds the size of one restatement."""
-SMALL_INTERVAL = timedelta(hours=1)
 
 
 def asks_for_restatement(run_type: str, params: Mapping[str, Any]) -> bool:
@@ -46,13 +45,11 @@ class RestateOperator(SparkJobOperator):
         if share:
             self.log.info("restated along with its neighbours by run %s: %s", share["run_id"], json.dumps(share))
             return share
-        environment = _interval(context["params"], dag_run)
-        if dag_run.run_type == BACKFILL:
-            shares = [[_share_name(run), *_times(run)] for run in _neighbours(dag_run)]
-            self.log.info("%s neighbours in the backfill wait for the same", len(shares))
-            environment["RESTATE_SHARES"] = json.dumps(shares)
-        is_small = dag_run.run_type == BACKFILL and len(shares) * _length(dag_run) < SMALL_INTERVAL
-        self.submit(run_name, environment, SMALL_RUN if is_small else LARGE_RUN)
+        neighbours = list(_neighbours(dag_run)) if dag_run.run_type == BACKFILL else []
+        self.log.info("%s neighbours in the backfill wait for the same", len(neighbours))
+        shares = [[_share_name(run), *_times(run)] for run in neighbours]
+        environment = _interval(context["params"], dag_run) | {"RESTATE_SHARES": json.dumps(shares)}
+        self.submit(run_name, environment, LARGE_RUN)  # it reads a day of Kafka, for the late events
         with PostgresHook(POSTGRES).get_conn() as connection:
             summary = run_summary(connection, run_name, "restate")
         if summary is None or summary["status"] != "succeeded":
