@@ -8,7 +8,7 @@ Every five minutes the new events of the Kafka topic become hits per 5-minute wi
 | `prepare` | applies migrations, makes the topic | PostgreSQL or Kafka does not answer: see the last line of its log |
 | `new_offsets` | skips `aggregate` when nothing is new | Kafka does not answer |
 | `aggregate` | runs Spark, writes closed windows and the books | its log ends with the cause; a retry is always safe |
-| `check_quality` | books close, no window twice, fresh | the log names the rule and its offenders; later runs go on |
+| `check_quality` | applies the rules | its error names the rule, its log the offenders; later runs go on |
 | `publish` | asset event `aggregated_web_traffic` with the summary | - |
 
 **Are these numbers right?** `etl.run` holds the books of each run:
@@ -25,7 +25,8 @@ from pathlib import Path
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule
 
-from web_traffic_airflow.operators import AggregateOperator, QualityOperator
+from web_traffic_airflow.operators import AggregateOperator
+from web_traffic_airflow.quality import WebTrafficQualityOperator
 from web_traffic_airflow.retries import BY_CAUSE
 from web_traffic_airflow.tasks import new_offsets, prepare, publish
 
@@ -72,6 +73,6 @@ with DAG(
         execution_timeout=timedelta(hours=1),
         max_active_tis_per_dag=1,
     )
-    check_quality = QualityOperator(task_id="check_quality", trigger_rule=TriggerRule.NONE_FAILED)
+    check_quality = WebTrafficQualityOperator(task_id="check_quality", trigger_rule=TriggerRule.NONE_FAILED)
 
     prepare() >> work >> aggregate >> check_quality >> publish(aggregate.output)

@@ -1,8 +1,9 @@
 """The broker's side of Kafka, without Spark: the topic and its end offsets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
@@ -84,6 +85,22 @@ def end_offsets(settings: Settings) -> Offsets:
     Raises `KafkaUnavailable` or `TopicMissing`.
     """
     return describe_topic(settings).end_offsets
+
+
+def offsets_at(settings: Settings, topic: Topic, times: Iterable[datetime]) -> list[Offsets]:
+    """For each time, the first offset of each partition with that Kafka timestamp or a later one.
+
+    Where a partition has none it is the end offset. Raises `KafkaUnavailable`.
+    """
+    admin = _admin(settings)
+    partitions = [int(partition) for partition in topic.end_offsets]
+    found = []
+    with _explained(settings):
+        for at in times:
+            which = OffsetSpec.for_timestamp(int(at.timestamp() * 1000))
+            offsets = _offsets(admin, settings, partitions, which)
+            found.append({name: topic.end_offsets[name] if one < 0 else one for name, one in offsets.items()})
+    return found
 
 
 def _offsets(admin: AdminClient, settings: Settings, partitions: list[int], which: OffsetSpec) -> Offsets:

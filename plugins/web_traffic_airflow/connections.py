@@ -21,9 +21,9 @@ def job_environment(postgres: str = POSTGRES, run_name: str | None = None) -> di
     return environment | ({"RUN_NAME": run_name} if run_name else {})
 
 
-def job_settings(postgres: str = POSTGRES) -> Settings:
+def job_settings(postgres: str = POSTGRES, run_name: str | None = None) -> Settings:
     """Return the settings of the ETL as a task of Airflow sees them; raises `SettingsError`."""
-    return Settings.from_environment(os.environ | job_environment(postgres))
+    return Settings.from_environment(os.environ | job_environment(postgres, run_name))
 
 
 def _bootstrap_servers(kafka: Connection) -> str:

@@ -62,7 +62,7 @@ def test_a_checkpoint_has_one_writer(tasks: dict[str, dict[str, Any]]) -> None:
 def test_every_task_ends_in_time_and_is_retried_by_cause(tasks: dict[str, dict[str, Any]], name: str) -> None:
     assert 0 < tasks[name]["execution_timeout"] <= 3600
     assert tasks[name]["has_retry_policy"]
-    assert tasks[name].get("retries", 0) == (0 if name == "check_quality" else 2)
+    assert tasks[name]["retries"] == 2
 
 
 @pytest.mark.parametrize("name", TASKS)

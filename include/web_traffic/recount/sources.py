@@ -40,7 +40,7 @@ def read_warehouse(settings: Settings) -> Warehouse:
         with connect(settings) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
-            batches = [_batch(*row) for row in _rows(connection, "ledger")]
+            batches = [as_batch(*row) for row in _rows(connection, "ledger")]
             sealed_until = [sealed_until_us for (sealed_until_us,) in _rows(connection, "sealed_until")]
             windows: Counter[Window] = Counter()
             for window_start_us, host, referrer, hits in _rows(connection, "windows"):
@@ -134,7 +134,7 @@ def _rows(connection: psycopg.Connection[TupleRow], name: str) -> Iterator[Tuple
         yield from cursor.execute(statement)
 
 
-def _batch(
+def as_batch(
     query_id: str,
     batch_id: int,
     start_offsets: dict[str, int],
@@ -143,6 +143,7 @@ def _batch(
     planned_us: int,
     *counts: int | None,
 ) -> Batch:
+    """Return a row of the ledger as a batch; `counts` are read, rejected and future."""
     return Batch(
         query_id,
         batch_id,
