@@ -25,6 +25,7 @@ from pathlib import Path
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule
 
+from web_traffic_airflow.alerts import DAG_ALERTS, TASK_ALERTS
 from web_traffic_airflow.operators import AggregateOperator
 from web_traffic_airflow.quality import WebTrafficQualityOperator
 from web_traffic_airflow.retries import BY_CAUSE
@@ -45,7 +46,9 @@ with DAG(
         "retry_exponential_backoff": True,
         "retry_policy": BY_CAUSE,
         "execution_timeout": timedelta(minutes=5),
+        **TASK_ALERTS,
     },
+    **DAG_ALERTS,
     params={
         "rebuild_checkpoint": Param(
             False,

@@ -43,7 +43,7 @@ class Program:
 
 def all_programs(stack: Stack) -> dict[str, Program]:
     """Every program of the stack by its name, in the order of starting."""
-    programs = (_postgres(stack), _kafka(stack), _mail(stack), *_airflow(stack), _traffic(stack))
+    programs = (_postgres(stack), _kafka(stack), _mail(stack), *_airflow(stack), _watchdog(stack), _traffic(stack))
     return {program.name: program for program in programs}
 
 
@@ -115,6 +115,23 @@ def _airflow(stack: Stack) -> list[Program]:
         )
         for name, (title, component, _) in airflow.PROGRAMS.items()
     ]
+
+
+def _watchdog(stack: Stack) -> Program:
+    return Program(
+        name="watchdog",
+        title="Watchdog",
+        command=lambda: [sys.executable, "-m", "web_traffic.watchdog", "--every", "15"],
+        directory=REPO,
+        environment=lambda: stack.job_environment() | airflow.alert_settings(stack) | _mail_and_airflow(stack),
+        stage=2,
+    )
+
+
+def _mail_and_airflow(stack: Stack) -> dict[str, str]:
+    """What Airflow's processes know from its own settings and connections."""
+    smtp_url = f"smtp://{LOOPBACK}:{stack.ports.mail}"
+    return {"ALERT_SMTP_URL": smtp_url, "ALERT_FROM": airflow.MAIL_FROM, "AIRFLOW_URL": stack.airflow_url}
 
 
 def _traffic(stack: Stack) -> Program:

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from web_traffic.errors import NeedsAttention
+from web_traffic_airflow.alerts import report_warnings
 from web_traffic_airflow.connections import POSTGRES, job_settings
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class QualityOperator(BaseOperator):
             keep(connection, self.table, results, scope)
         for result in results:
             self.log.log(_LEVELS.get(result.status, logging.INFO), "%s", result)
+        report_warnings(context, self.table, results)
         if failed := [result.headline for result in results if result.status == "failed"]:
             raise QualityError(f"{self.table}: {'; '.join(failed)}: see etl.quality_result")
         return [{"rule": result.rule.name, "status": result.status} for result in results]

@@ -13,7 +13,7 @@ from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 
 KEPT = """
-    SELECT rule, status, observed, condition, offenders, jsonb_array_length(sample) FROM etl.quality_result ORDER BY rule
+    SELECT rule, status, observed, condition, offenders, jsonb_array_length(sample) FROM etl.quality_result ORDER BY 1
 """
 
 
