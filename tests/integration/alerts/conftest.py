@@ -62,6 +62,7 @@ def api(stack: Stack, warehouse: Pipeline) -> Iterator[AirflowApi]:
         for dag_id in ("trouble", "trouble_retried", "trouble_in_a_table"):
             api.unpause(dag_id)
         yield api
+    assert warehouse.query("SELECT key FROM etl.alert WHERE resolved_at IS NULL OR unsent <> '{}'") == []
 
 
 @pytest.fixture

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
+from local_stack.rest import AirflowApi
 from tests.faults.stopped import wait_until
 
 TROUBLE = Path(__file__).parent / "dags"
+RUN_SECONDS = 90
 
 
 @dataclass
@@ -29,6 +32,10 @@ class Inbox:
         files = sorted(set(self.folder.glob("*.eml")) - self.before)
         return [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
 
+    def seconds(self) -> float:
+        """Seconds since the test began."""
+        return time.monotonic() - self.began
+
     def subjects(self) -> list[str]:
         return [mail["Subject"] for mail in self.mails()]
 
@@ -36,6 +43,14 @@ class Inbox:
         """Return the mail of that number, counted from 1, when it is there."""
         wait_until(lambda: len(self.mails()) >= number, f"mail {number}; there are {self.subjects()}", within)
         return self.mails()[number - 1]
+
+
+def run(api: AirflowApi, dag_id: str, **conf: Any) -> dict[str, Any]:
+    """Run a DAG of one task and return that task, when it has ended."""
+    run_id = api.trigger(dag_id, conf=conf)
+    api.wait_for_run(dag_id, run_id, RUN_SECONDS)
+    [task] = api.task_instances(dag_id, run_id)
+    return task
 
 
 def seconds_since(end_date: str, mail: EmailMessage, inbox: Inbox) -> float:

@@ -1,33 +1,12 @@
 """A task fails, in each of its ways: one mail arrives, and one when it is green again."""
 
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
-
 from local_stack import Stack
 from local_stack.rest import AirflowApi
-from tests.integration.alerts.observe import Inbox, seconds_since, text
+from tests.integration.alerts.observe import Inbox, run, seconds_since, text
 from tests.pipeline import Pipeline
 
-RUN_SECONDS = 90
 MAIL_SECONDS = 30
 """After the end of the run."""
-
-
-def run(api: AirflowApi, dag_id: str, **conf: Any) -> dict[str, Any]:
-    """Run a DAG and return its task."""
-    run_id = api.trigger(dag_id, conf=conf)
-    api.wait_for_run(dag_id, run_id, RUN_SECONDS)
-    [task] = api.task_instances(dag_id, run_id)
-    return task
-
-
-@pytest.fixture(autouse=True)
-def is_well(api: AirflowApi, warehouse: Pipeline) -> Iterator[None]:
-    """Leave no incident open."""
-    yield
-    assert warehouse.query("SELECT key FROM etl.alert WHERE resolved_at IS NULL OR unsent <> '{}'") == []
 
 
 def test_an_error_is_one_mail_however_often_it_comes_and_one_when_it_is_over(
