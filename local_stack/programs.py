@@ -123,15 +123,22 @@ def _watchdog(stack: Stack) -> Program:
         title="Watchdog",
         command=lambda: [sys.executable, "-m", "web_traffic.watchdog", "--every", "15"],
         directory=REPO,
-        environment=lambda: stack.job_environment() | airflow.alert_settings(stack) | _mail_and_airflow(stack),
+        environment=lambda: _watchdog_environment(stack),
         stage=2,
     )
 
 
-def _mail_and_airflow(stack: Stack) -> dict[str, str]:
-    """What Airflow's processes know from its own settings and connections."""
-    smtp_url = f"smtp://{LOOPBACK}:{stack.ports.mail}"
-    return {"ALERT_SMTP_URL": smtp_url, "ALERT_FROM": airflow.MAIL_FROM, "AIRFLOW_URL": stack.airflow_url}
+def _watchdog_environment(stack: Stack) -> dict[str, str]:
+    """What tasks know from Airflow's connections; the watchdog is no part of Airflow."""
+    return {
+        "POSTGRES_URL": stack.postgres_url,
+        "POSTGRES_USER": "web_traffic_writer",
+        "POSTGRES_PASSWORD": stack.secrets.postgres_writer,
+        **airflow.alert_settings(stack),
+        "ALERT_FROM": airflow.MAIL_FROM,
+        "ALERT_SMTP_URL": f"smtp://{LOOPBACK}:{stack.ports.mail}",
+        "AIRFLOW_URL": stack.airflow_url,
+    }
 
 
 def _traffic(stack: Stack) -> Program:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 Severity = Literal["warning", "error"]
 LONGEST_ERROR = 400
 _SECRETS = (
-    (re.compile(r"(://[^\s/:@]*:)[^\s@]+@"), r"\1***@"),
+    (re.compile(r"(://[^\s/:@]*:)\S+@"), r"\1***@"),
     (
         re.compile(
             r"(?i)\b(\w*(?:password|passwd|secret|token|api_?key)\w*[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;]+)"

@@ -53,9 +53,9 @@ class Result:
         """The outcome without data of the table, fit for an alert."""
         if not self.offenders:
             return f"{self.rule.name}: {self.status}"
-        found = (
-            f"{self.offenders:,} of {self.checked:,} offend" if self.checked > 1 else f"{self.observed:,.6g} observed"
-        )
+        found = f"{self.offenders:,} of {self.checked:,} offend"
+        if self.observed != self.offenders:
+            found += f", {self.observed:,.6g} measured"
         return f"{self.rule.name}: {found} ({self.rule.description}: {self.rule.condition})"
 
     def __str__(self) -> str:

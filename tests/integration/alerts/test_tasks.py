@@ -84,8 +84,8 @@ def test_somebody_elses_table_is_checked_and_its_warnings_and_errors_arrive(
         "[recovered] task check of trouble_in_a_table failed",
         "[warning] fruit: enough warns",
     ]
-    assert "enough: 1 observed (There is fruit: 2 or more)" in text(opened[0])
-    assert "Error:     fruit: ripe: 1 observed (Fruit is ripe: no green fruit)" in text(opened[1])
+    assert "enough: 1 of 1 offend (There is fruit: 2 or more)" in text(opened[0])
+    assert "Error:     fruit: ripe: 1 of 1 offend (Fruit is ripe: no green fruit)" in text(opened[1])
     assert "apple" not in "".join(text(mail) for mail in inbox.mails())
     kept = warehouse.query(
         "SELECT rule, status, sample FROM etl.quality_result WHERE table_name = 'fruit' ORDER BY result_id"

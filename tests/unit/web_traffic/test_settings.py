@@ -1,10 +1,11 @@
 """Settings: what the environment may hold, and what is said when it does not."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from web_traffic.settings import Settings, SettingsError
+from web_traffic.settings import AlertSettings, Settings, SettingsError
 
 
 def test_without_an_environment_the_documented_defaults_hold() -> None:
@@ -49,3 +50,15 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_variable(name: str, value: 
     with pytest.raises(SettingsError, match=name) as error:
         Settings.from_environment({name: value})
     assert "s3cret" not in str(error.value)
+
+
+def test_alerts_go_nowhere_unless_they_are_told_where() -> None:
+    settings = AlertSettings.from_environment({})
+    assert (settings.smtp_url, settings.recipients, settings.urls, settings.airflow_url) == (None, (), (), None)
+    assert settings.run_deadline == timedelta(minutes=20)
+
+
+def test_an_alert_setting_that_makes_no_sense_is_named_without_its_value() -> None:
+    with pytest.raises(SettingsError, match=r"^ALERT_SMTP_URL must look like smtp://host:port") as error:
+        AlertSettings.from_environment({"ALERT_SMTP_URL": "mail:swordfish"})
+    assert "swordfish" not in str(error.value)
