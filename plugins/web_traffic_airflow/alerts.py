@@ -36,8 +36,9 @@ def on_task_failure(context: Context) -> None:
 
 
 def on_task_success(context: Context) -> None:
-    """Tell that a task that had failed is green again."""
-    _recover(f"{context['ti'].dag_id}/{context['ti'].task_id}")
+    """Tell that a task that had failed is green again, and that runs of its DAG come to their tasks again."""
+    ti = context["ti"]
+    _recover(f"{ti.dag_id}/{ti.task_id}", ti.dag_id)
 
 
 def on_dag_failure(context: Context) -> None:
@@ -62,14 +63,9 @@ def on_dag_failure(context: Context) -> None:
     )
 
 
-def on_dag_success(context: Context) -> None:
-    """Tell that runs of a DAG are green again."""
-    _recover(context["dag"].dag_id)
-
-
 TASK_ALERTS: dict[str, Any] = {"on_failure_callback": on_task_failure, "on_success_callback": on_task_success}
 """For the `default_args` of a DAG."""
-DAG_ALERTS: dict[str, Any] = {"on_failure_callback": on_dag_failure, "on_success_callback": on_dag_success}
+DAG_ALERTS: dict[str, Any] = {"on_failure_callback": on_dag_failure}
 """For the DAG itself."""
 
 

@@ -66,6 +66,15 @@ def test_every_task_ends_in_time_and_is_retried_by_cause(tasks: dict[str, dict[s
 
 
 @pytest.mark.parametrize("name", TASKS)
+def test_a_failure_of_every_task_is_told_and_so_is_its_end(
+    dag: dict[str, Any], tasks: dict[str, dict[str, Any]], name: str
+) -> None:
+    assert tasks[name]["has_on_failure_callback"]
+    assert tasks[name]["has_on_success_callback"]
+    assert dag["has_on_failure_callback"]  # for a task that was killed
+
+
+@pytest.mark.parametrize("name", TASKS)
 def test_the_runbook_names_every_task(dag: dict[str, Any], name: str) -> None:
     assert f"| `{name}` |" in dag["doc_md"]
 

@@ -101,6 +101,17 @@ def test_mails_wait_for_a_mail_server_that_is_down(
     assert inbox.subjects() == ["[error] task work of trouble failed", "[recovered] task work of trouble failed"]
 
 
+def test_a_database_that_is_down_is_a_mail(stack: Stack, api: AirflowApi, inbox: Inbox) -> None:
+    for _ in range(2):
+        assert look(stack, POSTGRES_URL="postgresql://127.0.0.1:1/web_traffic") == 1
+    assert look(stack) == 0
+    subjects = [
+        f"[{word}] PostgreSQL at postgresql://127.0.0.1:1/web_traffic does not serve"
+        for word in ("error", "recovered")
+    ]
+    assert inbox.subjects() == subjects
+
+
 def test_a_wrong_setting_is_said(stack: Stack) -> None:
     assert look(stack, ALERT_SMTP_URL="mail") == 78
 
