@@ -10,7 +10,7 @@ Every five minutes the new events of the Kafka topic become hits per 5-minute wi
 | `new_offsets` | skips `aggregate` when nothing is new | Kafka does not answer |
 | `aggregate` | runs Spark, writes closed windows and the books | its log ends with the cause; a retry is always safe |
 | `restate` | counts closed windows again | its log says what speaks against it; the table is as it was |
-| `check_quality` | books close, no window twice, fresh | the log names the rule and its offenders; later runs go on |
+| `check_quality` | applies the rules | its error names the rule, its log the offenders; later runs go on |
 | `publish` | asset event `aggregated_web_traffic` with the summary | - |
 
 **Are these numbers right?** `etl.run` holds the books of each run:
@@ -31,8 +31,10 @@ from pathlib import Path
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule
 
-from web_traffic_airflow.operators import AggregateOperator, QualityOperator
+from web_traffic_airflow.alerts import DAG_ALERTS, TASK_ALERTS
+from web_traffic_airflow.operators import AggregateOperator
 from web_traffic_airflow.params import PARAMS
+from web_traffic_airflow.quality import WebTrafficQualityOperator
 from web_traffic_airflow.restating import RestateOperator
 from web_traffic_airflow.retries import BY_CAUSE
 from web_traffic_airflow.tasks import choose, new_offsets, prepare, publish
@@ -52,7 +54,9 @@ with DAG(
         "retry_exponential_backoff": True,
         "retry_policy": BY_CAUSE,
         "execution_timeout": timedelta(minutes=5),
+        **TASK_ALERTS,
     },
+    **DAG_ALERTS,
     params=PARAMS,
     doc_md=__doc__,
     tags=["web-traffic"],
@@ -71,7 +75,7 @@ with DAG(
         execution_timeout=timedelta(hours=1),
         max_active_tis_per_dag=1,
     )
-    check_quality = QualityOperator(
+    check_quality = WebTrafficQualityOperator(
         task_id="check_quality", restated=restate.output, trigger_rule=TriggerRule.NONE_FAILED
     )
 

@@ -8,7 +8,7 @@ differs is replaced in one transaction. The live runs of `web_traffic` go on mea
 | `await_late_events` | waits for the allowed lateness (`ALLOWED_LATENESS`, a day) after the day's end | - |
 | `prepare` | applies migrations, makes the topic | PostgreSQL or Kafka does not answer: see the last line of its log |
 | `restate` | counts the day's windows again | its log says what speaks against it; the table is as it was |
-| `check_quality` | books close, no window twice | the log names the rule and its offenders |
+| `check_quality` | applies the rules of windows | its error names the rule, its log the offenders |
 | `publish` | asset event `aggregated_web_traffic` with the summary | - |
 
 **What has changed?** `etl.restatement` holds each changed row with its old and its new value, `etl.run` the totals.
@@ -23,8 +23,9 @@ from pathlib import Path
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
-from web_traffic_airflow.operators import QualityOperator
+from web_traffic_airflow.alerts import DAG_ALERTS, TASK_ALERTS
 from web_traffic_airflow.params import RESTATE_PARAMS
+from web_traffic_airflow.quality import WebTrafficQualityOperator
 from web_traffic_airflow.restating import RestateOperator
 from web_traffic_airflow.retries import BY_CAUSE
 from web_traffic_airflow.tasks import await_late_events, prepare, publish
@@ -43,7 +44,9 @@ with DAG(
         "retry_exponential_backoff": True,
         "retry_policy": BY_CAUSE,
         "execution_timeout": timedelta(minutes=5),
+        **TASK_ALERTS,
     },
+    **DAG_ALERTS,
     params=RESTATE_PARAMS,
     doc_md=__doc__,
     tags=["web-traffic"],
@@ -54,6 +57,6 @@ with DAG(
         execution_timeout=timedelta(hours=1),
         max_active_tis_per_dag=1,
     )
-    check_quality = QualityOperator(task_id="check_quality", restated=restate.output)
+    check_quality = WebTrafficQualityOperator(task_id="check_quality", restated=restate.output)
 
     await_late_events() >> prepare() >> restate >> check_quality >> publish([restate.output])

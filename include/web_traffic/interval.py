@@ -146,9 +146,9 @@ def _offsets(
     no more than that.
     """
     oldest = interval.start - settings.max_clock_skew
-    first = find_since(settings, topic, oldest)
+    newest = interval.end + request.allowed_lateness + settings.max_clock_skew
+    [first, last] = find_since(settings, topic, [oldest, newest])
     _require_held(interval, topic, first, oldest)
-    last = find_since(settings, topic, interval.end + request.allowed_lateness + settings.max_clock_skew)
     end_offsets = {partition: found.offset for partition, found in last.items()}
     for known in _require_same(connection, interval, expected):
         end_offsets = {partition: max(end, known.get(partition, 0)) for partition, end in end_offsets.items()}

@@ -1,6 +1,6 @@
 """The broker's side of Kafka, without Spark: the topic and its end offsets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,10 +97,17 @@ def end_offsets(settings: Settings) -> Offsets:
     return describe_topic(settings).end_offsets
 
 
-def find_since(settings: Settings, topic: Topic, at: datetime) -> dict[str, Found]:
-    """Return the first record of each partition whose Kafka timestamp is `at` or later; raises `KafkaUnavailable`."""
-    since = OffsetSpec.for_timestamp(int(at.timestamp() * 1000))
+def find_since(settings: Settings, topic: Topic, times: Iterable[datetime]) -> list[dict[str, Found]]:
+    """For each time, return the first record of each partition with that Kafka timestamp or a later one.
+
+    Raises `KafkaUnavailable`.
+    """
     admin = _admin(settings)
+    return [_find_since(admin, settings, topic, at) for at in times]
+
+
+def _find_since(admin: AdminClient, settings: Settings, topic: Topic, at: datetime) -> dict[str, Found]:
+    since = OffsetSpec.for_timestamp(int(at.timestamp() * 1000))
     wanted = {TopicPartition(topic.name, int(partition)): since for partition in topic.end_offsets}
     with _explained(settings):
         answers = admin.list_offsets(

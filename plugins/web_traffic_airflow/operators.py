@@ -1,4 +1,4 @@
-"""Operators: thin shells round spark-submit and the quality checks."""
+"""Operators: a thin shell round spark-submit."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.postgres.hooks.postgres import PostgresHook
-from airflow.sdk import BaseHook, BaseOperator, Context
+from airflow.sdk import BaseHook, Context
 from airflow.sdk.exceptions import AirflowException
 
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
@@ -91,36 +91,3 @@ class AggregateOperator(SparkJobOperator):
 def _flags(params: Mapping[str, Any]) -> dict[str, str]:
     """Return the settings that hold for this run alone, from the form of a manual run."""
     return {name.upper(): str(params[name]).lower() for name in ("rebuild_checkpoint", "accept_data_loss")}
-
-
-class QualityOperator(BaseOperator):
-    """Check the result table and the books; fails at once, without retries, and names the rules that failed."""
-
-    template_fields: Sequence[str] = ("restated",)
-
-    def __init__(self, *, restated: Any = None, conn_id: str = POSTGRES, **kwargs: Any) -> None:
-        """Take the connection of the database to check, and what the run has restated, if it has.
-
-        Whether the table is fresh is not the matter of a restatement.
-        """
-        super().__init__(**kwargs, retries=0)
-        self.restated = restated
-        self.conn_id = conn_id
-
-    def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002  Airflow's signature
-        """Run all rules; the results go to XCom."""
-        from web_traffic.quality.rules import RULES
-        from web_traffic.quality.runner import check
-
-        rules = [rule for rule in RULES if not (self.restated and rule.dimension == "freshness")]
-        with PostgresHook(self.conn_id).get_conn() as connection:
-            results = check(connection, rules)
-        for result in results:
-            self.log.info("%s", result)
-        if failed := [result for result in results if result.offenders]:
-            raise QualityError("; ".join(str(result) for result in failed))
-        return [{"rule": result.rule.name, "offenders": result.offenders} for result in results]
-
-
-class QualityError(NeedsAttention):
-    """Rules that do not hold, each with a sample of its offenders."""

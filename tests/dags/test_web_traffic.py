@@ -69,7 +69,16 @@ def test_a_checkpoint_has_one_writer_and_restatements_follow_one_another(
 def test_every_task_ends_in_time_and_is_retried_by_cause(tasks: dict[str, dict[str, Any]], name: str) -> None:
     assert 0 < tasks[name]["execution_timeout"] <= 3600
     assert tasks[name]["has_retry_policy"]
-    assert tasks[name].get("retries", 0) == (0 if name == "check_quality" else 2)
+    assert tasks[name]["retries"] == 2
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_failure_of_every_task_is_told_and_so_is_its_end(
+    dag: dict[str, Any], tasks: dict[str, dict[str, Any]], name: str
+) -> None:
+    assert tasks[name]["has_on_failure_callback"]
+    assert tasks[name]["has_on_success_callback"]
+    assert dag["has_on_failure_callback"]  # for a task that was killed
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from psycopg.rows import TupleRow
 
 from web_traffic.kafka import KafkaUnavailable, TopicMissing, describe_topic
 from web_traffic.recount.counting import Batch, Place, Record, Window
@@ -43,22 +43,34 @@ def read_warehouse(settings: Settings) -> Warehouse:
     """Read all from one snapshot, so runs may go on meanwhile; raises `RecountImpossible`."""
     try:
         with connect(settings) as connection:
-            topic = {"topic_id": describe_topic(settings).id}
+            topic = describe_topic(settings)
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
-            batches = [_batch(*row) for row in _rows(connection, "ledger")]
+            batches = [as_batch(*row) for row in _rows(connection, "ledger")]
             restatements = [_restatement(*row) for row in _rows(connection, "restatements")]
             sealed_until = [sealed_until_us for (sealed_until_us,) in _rows(connection, "sealed_until")]
             windows: Counter[Window] = Counter()
             for window_start_us, host, referrer, hits in _rows(connection, "windows"):
                 windows[window_start_us, host, referrer] += hits
-            rejected = {Place(*place): at_us for *place, at_us in _rows(connection, "rejected", topic)}
+            rejected = rejected_times(connection, topic.id, topic.first_offsets)
     except (KafkaUnavailable, TopicMissing) as error:
         raise RecountImpossible(str(error)) from error
     except psycopg.Error as error:
         reason = str(error).partition("\n")[0]
         raise RecountImpossible(f"PostgreSQL at {settings.postgres_url}: {reason}") from error
     return Warehouse(batches, restatements, sealed_until[0] if sealed_until else None, windows, rejected)
+
+
+def rejected_times(
+    connection: psycopg.Connection[Any], topic_id: str, first_offsets: Mapping[str, int]
+) -> dict[Place, int]:
+    """Return when records of a topic were rejected, from these offsets on, in microseconds since the epoch."""
+    about = {
+        "topic_id": topic_id,
+        "partitions": [int(partition) for partition in first_offsets],
+        "offsets": list(first_offsets.values()),
+    }
+    return {Place(*place): at_us for *place, at_us in _rows(connection, "rejected", about)}
 
 
 def offset_ranges(batches: Iterable[Batch], restatements: Iterable[Restatement] = ()) -> Ranges:
@@ -139,15 +151,15 @@ def _check_ranges(consumer: Consumer, settings: Settings, ranges: Ranges) -> Non
 
 
 def _rows(
-    connection: psycopg.Connection[TupleRow], name: str, parameters: Mapping[str, str] | None = None
-) -> Iterator[TupleRow]:
+    connection: psycopg.Connection[Any], name: str, parameters: Mapping[str, Any] | None = None
+) -> Iterator[tuple[Any, ...]]:
     statement = (resources.files("web_traffic.recount") / f"{name}.sql").read_bytes()
     with connection.cursor(name=f"recount_{name}") as cursor:
         cursor.itersize = 20_000
         yield from cursor.execute(statement, parameters)
 
 
-def _batch(
+def as_batch(
     query_id: str,
     batch_id: int,
     start_offsets: dict[str, int],
@@ -156,6 +168,7 @@ def _batch(
     planned_us: int,
     *counts: int | None,
 ) -> Batch:
+    """Return a row of the ledger as a batch; `counts` are read, rejected and future."""
     return Batch(
         query_id,
         batch_id,

@@ -1,11 +1,11 @@
 """Settings: what the environment may hold, and what is said when it does not."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from web_traffic.settings import Interval, RestateSettings, Settings, SettingsError, Share
+from web_traffic.settings import AlertSettings, Interval, RestateSettings, Settings, SettingsError, Share
 
 
 def test_without_an_environment_the_documented_defaults_hold() -> None:
@@ -96,3 +96,15 @@ def test_shares_are_other_runs_with_their_intervals() -> None:
 def test_what_is_no_restatement_is_refused_with_what_it_may_be(environment: dict[str, str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         RestateSettings.from_environment(HOUR | environment)
+
+
+def test_alerts_go_nowhere_unless_they_are_told_where() -> None:
+    settings = AlertSettings.from_environment({})
+    assert (settings.smtp_url, settings.recipients, settings.urls, settings.airflow_url) == (None, (), (), None)
+    assert settings.run_deadline == timedelta(minutes=20)
+
+
+def test_an_alert_setting_that_makes_no_sense_is_named_without_its_value() -> None:
+    with pytest.raises(SettingsError, match=r"^ALERT_SMTP_URL must look like smtp://host:port") as error:
+        AlertSettings.from_environment({"ALERT_SMTP_URL": "mail:swordfish"})
+    assert "swordfish" not in str(error.value)
