@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.web_traffic.test_recount_counting import SKEW, at, processed, starts
-from web_traffic.recount.counting import Batch, Expected, Record, expect, tally
+from web_traffic.recount.counting import Batch, Expected, Place, Record, expect, tally
 from web_traffic.recount.restating import Restated, Restatement
 from web_traffic.recount.sources import offset_ranges
 
@@ -14,9 +14,14 @@ LEDGER, RECORDS = processed(["12:01:00", "12:20:00"], [], ["12:02:00"])  # the l
 WHOLE = Restatement(at("12:00:00"), at("12:15:00"), HOUR, at("23:00:00"), {0: 0}, {0: 3}, closes_idle_windows=False)
 
 
-def restated(*restatements: Restatement, ledger: list[Batch] = LEDGER, records: list[Record] = RECORDS) -> Expected:
-    rule = Restated(list(restatements), ledger, SKEW)
-    expected = expect(ledger, tally(rule.watch(records), ledger, SKEW))
+def restated(
+    *restatements: Restatement,
+    ledger: list[Batch] = LEDGER,
+    records: list[Record] = RECORDS,
+    rejected: dict[Place, int] | None = None,
+) -> Expected:
+    rule = Restated(list(restatements), ledger, SKEW, rejected or {})
+    expected = expect(ledger, tally(rule.watch(records), ledger, SKEW, rejected or {}))
     rule.correct(expected)
     return expected
 
@@ -80,3 +85,8 @@ def test_what_a_restatement_has_read_beyond_the_batches_is_read_again() -> None:
 
 def replace_timestamp(record: Record, clock: str) -> Record:
     return record._replace(timestamp_ms=at(clock) // 1000)
+
+
+@pytest.mark.parametrize(("rejected_at", "hits"), [("22:59:59", 1), ("23:00:00", 2)])
+def test_a_record_that_was_rejected_before_the_restatement_stays_rejected(rejected_at: str, hits: int) -> None:
+    assert starts(restated(WHOLE, rejected={Place(0, 2): at(rejected_at)})) == {"12:00": hits}
