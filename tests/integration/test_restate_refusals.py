@@ -81,6 +81,16 @@ def test_an_interval_that_kafka_no_longer_holds_is_refused_with_offsets_and_time
     )
 
 
+def test_what_was_read_long_before_the_interval_may_be_gone(late: Pipeline) -> None:
+    ends = dict(late.query(END_OFFSETS))
+    for partition, end in ends.items():
+        delete_records(late, partition, end)
+    assert "RetentionGap" in refused(late, "00:10", "00:15")
+    with late.owner() as connection:
+        connection.execute("UPDATE etl.batch SET planned_at = '2026-03-28T23:00Z'")
+    assert figures(restate(late, "00:10", "00:15"))[1] == 0
+
+
 def test_a_neighbour_that_is_refused_does_not_hold_up_who_is_not(late: Pipeline) -> None:
     delete_records(late, 0, 1)
     later = SOON + timedelta(hours=1)
