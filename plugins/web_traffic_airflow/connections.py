@@ -7,6 +7,7 @@ from airflow.sdk import BaseHook, Connection
 from web_traffic.settings import Settings, SettingsError
 
 KAFKA, POSTGRES, POSTGRES_OWNER, SPARK = "kafka_default", "postgres_default", "postgres_owner", "spark_default"
+POSTGRES_READER = "postgres_reader"
 
 
 def job_environment(postgres: str = POSTGRES, run_name: str | None = None) -> dict[str, str]:
