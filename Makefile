@@ -1,6 +1,6 @@
 # The commands of the project; `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean test faults lint constraints
+.PHONY: help setup demo up down status clean test faults lint constraints screenshot
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
 BIN := .venv/bin
@@ -41,6 +41,9 @@ lint: $(READY) ## Check style, types, the direction of imports and the SQL
 	$(BIN)/mypy
 	PYTHONPATH=plugins $(BIN)/lint-imports --no-cache
 	$(BIN)/sqlfluff lint include
+
+screenshot: $(READY) ## Take the picture of the page in the README, from the running demo; needs Chromium
+	@$(BIN)/python -m local_stack screenshot
 
 constraints: $(READY) ## Renew constraints.txt from requirements.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header \

@@ -1,4 +1,4 @@
-"""Command line of the embedded stack: `python -m local_stack {setup,up,down,status,demo}`."""
+"""Command line of the embedded stack: `python -m local_stack {setup,up,down,status,demo,screenshot}`."""
 
 import argparse
 import sys
@@ -42,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(run=_status)
     demo = commands.add_parser("demo", help="set up, start, produce an hour of traffic, show a scheduled run")
     demo.set_defaults(run=_demo)
+    screenshot = commands.add_parser("screenshot", help="take the picture of the page that the README shows")
+    screenshot.set_defaults(run=_screenshot)
     return parser
 
 
@@ -102,6 +104,13 @@ def _demo(_: argparse.Namespace) -> int:
 
     _set_up()
     run(Stack.load())
+    return 0
+
+
+def _screenshot(_: argparse.Namespace) -> int:
+    from local_stack.screenshot import take
+
+    take(Stack.load())
     return 0
 
 

@@ -71,6 +71,7 @@ def connections(stack: Stack) -> dict[str, dict[str, object]]:
         "kafka_default": {"conn_type": "kafka", "extra": {"bootstrap.servers": stack.kafka_url}},
         "postgres_default": {**database, "login": "web_traffic_writer", "password": stack.secrets.postgres_writer},
         "postgres_owner": {**database, "login": "web_traffic_owner", "password": stack.secrets.postgres_owner},
+        "postgres_reader": {**database, "login": "web_traffic_reader", "password": stack.secrets.postgres_reader},
         "spark_default": {
             "conn_type": "spark",
             "host": "local[*]",

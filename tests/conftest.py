@@ -8,6 +8,8 @@ from pyspark.sql import SparkSession
 
 from local_stack import Stack, running
 from tests.homes import fresh_home
+from tests.pipeline import Pipeline
+from tests.whole_stack import FirstRun, make_first_run, start_airflow
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +35,15 @@ def stack() -> Iterator[Stack]:
     with running(Stack.create(home), "postgres", "kafka") as stack:
         yield stack
     shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def traffic(stack: Stack) -> Pipeline:
+    """Return the pipeline that the stack's own DAG feeds."""
+    return start_airflow(stack)
+
+
+@pytest.fixture(scope="session")
+def first_run(stack: Stack, traffic: Pipeline) -> FirstRun:
+    """Let the schedule run the DAG over an hour of traffic."""
+    return make_first_run(stack, traffic)

@@ -136,3 +136,7 @@ def test_the_stack_gives_every_connection_that_the_plugins_name(tmp_path: Path) 
     given = connections(Stack.create(tmp_path))
     assert {"kafka_default", "postgres_default", "postgres_owner", "spark_default"} <= named <= given.keys()
     assert given["spark_default"]["extra"] == {"properties-file": str(PROPERTIES_FILE)}
+
+
+def test_the_run_of_spark_has_a_button_that_leads_to_the_page(tasks: dict[str, dict[str, Any]]) -> None:
+    assert tasks["aggregate"]["_operator_extra_links"] == {"Web traffic: this run": "_link_PageLink"}

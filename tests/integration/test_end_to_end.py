@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,53 +10,19 @@ import httpx
 import psutil
 import pytest
 
-from local_stack import Stack, up
+from local_stack import Stack
 from local_stack.leftovers import find_processes
 from local_stack.rest import FINISHED, AirflowApi, airflow_api
-from local_stack.spark import submit_environment
 from tests.faults.stopped import wait_until
 from tests.pipeline import Pipeline
-from web_traffic.kafka import ensure_topic
-from web_traffic.traffic import Truth
+from tests.whole_stack import DAG, LIMIT_SECONDS, FirstRun
 
-DAG = "web_traffic"
 TASKS = ("prepare", "choose", "new_offsets", "aggregate", "restate", "check_quality", "publish")
 ALL_WENT_WELL = dict.fromkeys(TASKS, "success") | {"restate": "skipped"}
-LIMIT_SECONDS = 180
 WINDOW = timedelta(minutes=5)
 INTERVAL = timedelta(minutes=5)
 QUIET = timedelta(seconds=40)
 """More than a test needs, so that no scheduled run takes the events that the test's own run is to count."""
-
-
-@dataclass
-class FirstRun:
-    """The run that the schedule made, and the truth about the traffic that it found."""
-
-    run_id: str
-    truth: Truth
-
-
-@pytest.fixture(scope="module")
-def traffic(stack: Stack) -> Pipeline:
-    """Return the pipeline that the stack's own DAG feeds."""
-    up(stack, "mail", "airflow")
-    pipeline = Pipeline(submit_environment(stack), stack.secrets.postgres_owner)
-    ensure_topic(pipeline.settings)
-    return pipeline
-
-
-@pytest.fixture(scope="module")
-def first_run(stack: Stack, traffic: Pipeline) -> FirstRun:
-    """Send an hour of traffic that ends now, and let the schedule run the DAG for the first time."""
-    end = datetime.now(UTC)
-    truth = traffic.produce_traffic(20_000, seed=11, start=end - timedelta(hours=1), end=end)
-    with airflow_api(stack) as api:
-        api.unpause(DAG)
-        wait_until(lambda: bool(api.runs(DAG)), "a scheduled run", LIMIT_SECONDS)
-        run_id = api.runs(DAG)[-1]["dag_run_id"]
-        api.wait_for_run(DAG, run_id, LIMIT_SECONDS)
-    return FirstRun(run_id, truth)
 
 
 @pytest.fixture

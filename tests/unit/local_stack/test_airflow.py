@@ -13,10 +13,11 @@ def stack(tmp_path: Path) -> Stack:
     return Stack.create(tmp_path)
 
 
-def test_the_job_writes_as_writer_and_only_the_migrations_as_owner(stack: Stack) -> None:
+def test_the_job_writes_as_writer_the_migrations_as_owner_and_the_page_reads_as_reader(stack: Stack) -> None:
     connections = airflow.connections(stack)
     assert connections["postgres_default"]["login"] == "web_traffic_writer"
     assert connections["postgres_owner"]["login"] == "web_traffic_owner"
+    assert connections["postgres_reader"]["login"] == "web_traffic_reader"
 
 
 def test_connections_arrive_as_airflow_reads_them(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

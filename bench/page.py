@@ -1,0 +1,108 @@
+"""Measure how long the page's views take on ten million rows: the median of so many rounds, connection included.
+
+With PostgreSQL up (`make up`): `python -m bench.page`. It makes a database `bench` of its own, once; `--fresh` makes
+it anew.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from local_stack import Stack
+from local_stack.postgres import make_warehouse
+from web_traffic.page.asking import Connection, reading
+from web_traffic.page.pipeline import pipeline
+from web_traffic.page.ranges import PRESETS, Range
+from web_traffic.page.rejected import rejected
+from web_traffic.page.traffic import traffic
+from web_traffic.settings import Settings
+from web_traffic.warehouse.connection import connect
+from web_traffic.warehouse.migrate import migrate
+
+DATA = Path(__file__).with_name("page_data.sql")
+ROWS = "SELECT count(*), max(window_end) FROM aggregated_web_traffic"
+View = Callable[[Connection, Range], Any]
+VIEWS: dict[str, View] = {
+    "Traffic": traffic,
+    "Traffic of hosts that contain `site-1`": lambda connection, within: traffic(connection, within, "site-1"),
+    "Pipeline": pipeline,
+    "Rejected events": rejected,
+    "Rejected events for one reason": lambda connection, within: rejected(connection, within, "host missing"),
+}
+
+
+def main() -> None:
+    """Make the data if they are not there, then measure each view at each range."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=21, help="rounds of each view (default: %(default)s)")
+    parser.add_argument("--fresh", action="store_true", help="make the data anew")
+    options = parser.parse_args()
+    stack = Stack.load()
+    settings = _settings(stack, "reader", stack.secrets.postgres_reader)
+    if options.fresh or not _is_made(settings):
+        _make(stack)
+    with reading(settings) as connection:
+        [(rows, until)] = connection.execute(ROWS).fetchall()
+    print(f"{rows:,} rows, medians of {options.rounds} in ms\n")
+    print(f"| view | {' | '.join(PRESETS)} |\n|---|---|---|---|---|")
+    for name, view in VIEWS.items():
+        medians = [_median(settings, view, preset, until, options.rounds) for preset in PRESETS]
+        print(f"| {name} | {' | '.join(f'{median:.0f}' for median in medians)} |", flush=True)
+
+
+def _median(settings: Settings, view: View, preset: str, until: datetime, rounds: int) -> float:
+    within = Range.of(preset, None, None, until)
+    milliseconds = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        with reading(settings) as connection:
+            view(connection, within)
+        milliseconds.append(1000 * (time.perf_counter() - begin))
+    return statistics.median(milliseconds)
+
+
+def _make(stack: Stack) -> None:
+    with _administrator(stack) as connection:
+        connection.execute("DROP DATABASE IF EXISTS bench WITH (FORCE)")
+    make_warehouse(stack, "bench")
+    with connect(_settings(stack, "owner", stack.secrets.postgres_owner)) as connection:
+        migrate(connection)
+        begin = time.monotonic()
+        [(index,)] = connection.execute("SELECT pg_get_indexdef('aggregated_web_traffic_key'::regclass)").fetchall()
+        connection.execute("DROP INDEX aggregated_web_traffic_key")
+        connection.execute(DATA.read_bytes())
+        connection.execute(index)
+        print(f"made the data at {datetime.now(UTC):%H:%M}, in {time.monotonic() - begin:.0f} s", file=sys.stderr)
+        connection.commit()
+        connection.autocommit = True
+        connection.execute("VACUUM ANALYZE")
+
+
+def _is_made(settings: Settings) -> bool:
+    try:
+        with reading(settings) as connection:
+            return connection.execute("SELECT 1 FROM etl.run LIMIT 1").fetchone() is not None
+    except (psycopg.OperationalError, psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
+        return False
+
+
+def _administrator(stack: Stack) -> psycopg.Connection[Any]:
+    admin = f"postgresql://postgres:{stack.secrets.postgres_admin}@127.0.0.1:{stack.ports.postgres}/postgres"
+    return psycopg.connect(admin, autocommit=True)
+
+
+def _settings(stack: Stack, role: str, password: str) -> Settings:
+    url = stack.postgres_url.removesuffix("web_traffic") + "bench"
+    login = {"POSTGRES_USER": f"web_traffic_{role}", "POSTGRES_PASSWORD": password}
+    return Settings.from_environment({"POSTGRES_URL": url, **login})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""How the page asks the database: as the reader role, read-only, and never for long."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from web_traffic.settings import Settings
+from web_traffic.warehouse.connection import connect
+
+LIMIT = "10s"
+Connection = psycopg.Connection[Any]
+Row = dict[str, Any]
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[Connection]:
+    """Open one read-only transaction, so that all figures of a view are of the same moment.
+
+    Raises `psycopg.OperationalError` when the server can't be reached, or takes longer than `LIMIT` for a query.
+    """
+    with closing(connect(settings)) as connection:
+        connection.read_only = True
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        with connection.transaction():
+            connection.execute("SELECT set_config('statement_timeout', %s, true)", [LIMIT])
+            yield connection
+
+
+def ask(connection: Connection, name: str, /, **parameters: object) -> list[Row]:
+    """Return the rows of the query `sql/<name>.sql`."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query(name), parameters).fetchall()
+
+
+@cache
+def query(name: str) -> bytes:
+    """Return the query in `sql/<name>.sql`."""
+    return (resources.files("web_traffic.page") / "sql" / f"{name}.sql").read_bytes()

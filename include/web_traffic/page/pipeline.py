@@ -1,0 +1,50 @@
+"""The view Pipeline: lag, delay, and each run with its books."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from web_traffic.kafka import describe_topic
+from web_traffic.page.asking import Connection, ask, reading
+from web_traffic.page.ranges import Range
+from web_traffic.settings import Settings
+
+LISTED = 50
+
+
+def pipeline(connection: Connection, within: Range, name: str = "", before: int | None = None) -> dict[str, Any]:
+    """Return what Pipeline shows, with the runs called `name` apart; `before` is a run's number, to page on."""
+    [state] = ask(connection, "state")
+    runs = ask(connection, "runs", **within.parameters(), before=before, listed=LISTED + 1)
+    return {
+        **state,
+        "now": datetime.now(UTC),
+        "start": within.start,
+        "end": within.end,
+        "bucket_seconds": within.bucket / timedelta(seconds=1),
+        "lag": ask(connection, "lag_per_bucket", **within.parameters()),
+        "delay": ask(connection, "delay_per_bucket", **within.parameters()),
+        "named": ask(connection, "run_by_name", name=name) if name else [],
+        "runs": runs[:LISTED],
+        "more_before": runs[LISTED - 1]["run_id"] if len(runs) > LISTED else None,
+    }
+
+
+def lag(settings: Settings) -> dict[str, Any]:
+    """Return how far the newest committed batch is behind the broker now, by partition.
+
+    Raises `web_traffic.kafka.KafkaUnavailable` or `TopicMissing`, and what `reading` raises.
+    """
+    with reading(settings) as connection:
+        newest = ask(connection, "newest_batch")
+    topic = describe_topic(settings)
+    read_to = newest[0]["end_offsets"] if newest else {}
+    partitions = []
+    for partition, end in sorted(topic.end_offsets.items(), key=lambda item: int(item[0])):
+        reached = max(read_to.get(partition, 0), topic.first_offsets[partition])
+        partitions.append({"partition": int(partition), "end": end, "read_to": reached, "lag": max(end - reached, 0)})
+    return {
+        "topic": topic.name,
+        "partitions": partitions,
+        "lag": sum(partition["lag"] for partition in partitions),
+        "planned_at": newest[0]["planned_at"] if newest else None,
+    }

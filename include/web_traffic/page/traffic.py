@@ -1,0 +1,53 @@
+"""The view Traffic: hits per bucket and host, the top hosts and referring sites, and what is not closed yet."""
+
+from datetime import timedelta
+from typing import Any
+
+from web_traffic.page.asking import Connection, Row, ask
+from web_traffic.page.ranges import Range
+
+STACKED_HOSTS = 8
+"""So many hosts have a colour of their own; the others are one series."""
+LISTED = 15
+
+
+def traffic(connection: Connection, within: Range, search: str = "") -> dict[str, Any]:
+    """Return what Traffic shows: hits of the hosts whose name contains `search`, or of all.
+
+    The range before has the same length and ends where this one begins. As long as windows of this range are open, so
+    much is left out at the end of the range before, too.
+    """
+    [state] = ask(connection, "state")
+    closed_until = max(min(state["sealed_until"] or within.start, within.end), within.start)
+    parameters = within.parameters() | {
+        "search": search,
+        "before_start": within.start - (within.end - within.start),
+        "before_end": closed_until - (within.end - within.start),
+    }
+    points = ask(connection, "hits_per_bucket", **parameters, stacked_hosts=STACKED_HOSTS)
+    hosts = ask(connection, "top_hosts", **parameters, listed=LISTED)
+    sites = ask(connection, "top_sites", **parameters, listed=LISTED)
+    return {
+        **state,
+        "start": within.start,
+        "end": within.end,
+        "bucket_seconds": within.bucket / timedelta(seconds=1),
+        "closed_until": closed_until,
+        "buckets": within.buckets(),
+        "series": _series(points, within),
+        "hosts": [{key: row[key] for key in ("host", "hits", "hits_before", "share")} for row in hosts],
+        "hosts_found": hosts[0]["found"] if hosts else 0,
+        "hits": int(hosts[0]["hits_found"]) if hosts else 0,
+        "hits_before": int(hosts[0]["hits_found_before"]) if hosts else 0,
+        "sites": sites,
+    }
+
+
+def _series(points: list[Row], within: Range) -> list[dict[str, Any]]:
+    """Return the hits of each bucket by host, the host with most hits first; None stands for all other hosts."""
+    place = {at: number for number, at in enumerate(within.buckets())}
+    hits: dict[str | None, list[int]] = {}
+    for point in points:
+        hits.setdefault(point["host"], [0] * len(place))[place[point["at"]]] = int(point["hits"])
+    order = sorted(hits, key=lambda host: (host is None, -sum(hits[host])))
+    return [{"host": host, "hits": hits[host]} for host in order]

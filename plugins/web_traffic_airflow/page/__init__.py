@@ -1,0 +1,1 @@
+"""The page "Web traffic": a FastAPI application within Airflow's API server."""

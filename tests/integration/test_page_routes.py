@@ -1,0 +1,77 @@
+"""What the page's routes answer when something is not as it should be. Who may call them: see tests/browser."""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from local_stack import Stack
+from local_stack.postgres import make_warehouse
+from tests.pipeline import Pipeline
+from web_traffic.settings import Settings
+from web_traffic_airflow.page.app import app, settings
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    """Return a client that is let in."""
+    [login] = app.router.dependencies
+    app.dependency_overrides[login.dependency] = lambda: None
+    yield TestClient(app, raise_server_exceptions=False)
+    app.dependency_overrides.clear()
+
+
+def use(**environment: str) -> None:
+    app.dependency_overrides[settings] = lambda: Settings.from_environment(environment)
+
+
+def detail(client: TestClient, path: str) -> tuple[int, str]:
+    answer = client.get(path)
+    return answer.status_code, answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/traffic", "/api/pipeline", "/api/lag", "/api/rejected", "/api/rejected.ndjson"]
+)
+def test_a_database_that_is_down_is_said_to_be(client: TestClient, path: str) -> None:
+    use(POSTGRES_URL="postgresql://127.0.0.1:1/web_traffic")
+    assert detail(client, f"/api/{path}") == (
+        503,
+        "PostgreSQL does not answer, or refuses the role web_traffic_reader",
+    )
+
+
+def test_tables_that_no_run_has_made_yet_are_said_to_be_missing(client: TestClient, stack: Stack) -> None:
+    make_warehouse(stack, "page_without_tables")
+    use(
+        POSTGRES_URL=stack.postgres_url.removesuffix("web_traffic") + "page_without_tables",
+        POSTGRES_USER="web_traffic_reader",
+        POSTGRES_PASSWORD=stack.secrets.postgres_reader,
+    )
+    message = "The tables are not there yet: a run of the DAG web_traffic makes them"
+    assert detail(client, "/api/traffic") == (503, message)
+
+
+def test_a_broker_that_is_down_is_said_to_be(client: TestClient, pipeline: Pipeline) -> None:
+    use(**pipeline.environment | {"KAFKA_URL": "127.0.0.1:1"})
+    assert detail(client, "/api/lag") == (503, "no Kafka broker answers at 127.0.0.1:1: is it up?")
+
+
+def test_a_range_that_can_not_be_shown_is_refused_with_the_reason(client: TestClient, pipeline: Pipeline) -> None:
+    use(**pipeline.environment)
+    assert detail(client, "/api/traffic?range=2h") == (
+        400,
+        "range=2h: give one of 1h, 6h, 24h, 7d, or from and to",
+    )
+
+
+def test_every_answer_keeps_the_browser_from_loading_or_framing_anything_foreign(client: TestClient) -> None:
+    for path in ("/", "/static/main.js", "/static/none.js", "/api/traffic?range=2h"):
+        policy = client.get(path).headers["content-security-policy"]
+        assert "default-src 'none'; script-src 'self'" in policy
+        assert "frame-ancestors 'self'" in policy
+
+
+def test_only_files_of_the_page_are_served(client: TestClient) -> None:
+    for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static//etc/passwd"):
+        assert client.get(path).status_code == 404
