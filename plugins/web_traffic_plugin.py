@@ -35,7 +35,6 @@ class WebTrafficPlugin(AirflowPlugin):
             "url_route": "web-traffic",
             "destination": "nav",
             "nav_top_level": True,
-            "icon": "web-traffic/static/icon-light.svg",
-            "icon_dark_mode": "web-traffic/static/icon-dark.svg",
+            "icon": "web-traffic/static/icon.svg",
         }
     ]

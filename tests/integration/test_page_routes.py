@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from airflow.sdk.exceptions import AirflowNotFoundException
 from starlette.testclient import TestClient
 
 from local_stack import Stack
@@ -30,9 +31,7 @@ def detail(client: TestClient, path: str) -> tuple[int, str]:
     return answer.status_code, answer.json()["detail"]
 
 
-@pytest.mark.parametrize(
-    "path", ["/api/traffic", "/api/pipeline", "/api/lag", "/api/rejected", "/api/rejected.ndjson"]
-)
+@pytest.mark.parametrize("path", ["traffic", "pipeline", "lag", "rejected", "rejected.ndjson"])
 def test_a_database_that_is_down_is_said_to_be(client: TestClient, path: str) -> None:
     use(POSTGRES_URL="postgresql://127.0.0.1:1/web_traffic")
     assert detail(client, f"/api/{path}") == (
@@ -65,7 +64,17 @@ def test_a_range_that_can_not_be_shown_is_refused_with_the_reason(client: TestCl
     )
 
 
+def test_a_connection_that_is_missing_is_named(client: TestClient) -> None:
+    def without_connection() -> Settings:
+        raise AirflowNotFoundException("The conn_id `postgres_reader` isn't defined")
+
+    app.dependency_overrides[settings] = without_connection
+    message = "Airflow lacks a connection that the page needs: The conn_id `postgres_reader` isn't defined"
+    assert detail(client, "/api/traffic") == (503, message)
+
+
 def test_every_answer_keeps_the_browser_from_loading_or_framing_anything_foreign(client: TestClient) -> None:
+    use()
     for path in ("/", "/static/main.js", "/static/none.js", "/api/traffic?range=2h"):
         policy = client.get(path).headers["content-security-policy"]
         assert "default-src 'none'; script-src 'self'" in policy

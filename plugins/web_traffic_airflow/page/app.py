@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import psycopg
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import requires_access_view
+from airflow.sdk.exceptions import AirflowNotFoundException
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -163,9 +164,13 @@ def explain_database(_: Request, error: psycopg.OperationalError) -> Response:
 def explain_schema(_: Request, error: psycopg.Error) -> Response:
     """Say that no run has made the tables yet."""
     log.warning("the page can't read the database: %s", error)
-    return JSONResponse(
-        {"detail": "The tables are not there yet: the first run of the DAG web_traffic makes them"}, 503
-    )
+    return JSONResponse({"detail": "The tables are not there yet: a run of the DAG web_traffic makes them"}, 503)
+
+
+@app.exception_handler(AirflowNotFoundException)
+def explain_connection(_: Request, error: AirflowNotFoundException) -> Response:
+    """Say which connection of Airflow is missing."""
+    return JSONResponse({"detail": f"Airflow lacks a connection that the page needs: {error}"}, 503)
 
 
 @app.exception_handler(KafkaUnavailable)

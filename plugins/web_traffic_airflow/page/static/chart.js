@@ -71,7 +71,7 @@ function settings(at, series, options, tooltip, width) {
       x: { range: () => [at[0], at.at(-1) + (options.stacked ? options.bucket : 0) || at[0] + 1] },
       y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] },
     },
-    axes: [{ ...axis, values: (_, places) => places.map(clock), space: 64 }, { ...axis, size: 56, values: (_, values) => values.map(options.unit ?? short) }],
+    axes: [{ ...axis, values: (_, places) => places.map(clock), space: 64 }, { ...axis, size: 56, values: (_, values) => values.map((value) => (Number.isInteger(value) ? (options.unit ?? short)(value) : "")) }],
     series: [{}, ...drawn],
     hooks: {
       drawClear: [(plot) => shadeOpen(plot, options.openFrom)],
