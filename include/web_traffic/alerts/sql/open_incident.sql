@@ -12,7 +12,7 @@ SELECT
     %(run_name)s,
     %(links)s,
     %(books)s,
-    array_remove(ARRAY[%(failure)s::text], ''),
+    array_remove(ARRAY[%(failure)s::text], '') AS failure_ids,
     %(failures)s,
     %(at)s,
     %(last_at)s,
