@@ -29,7 +29,8 @@ export function chart(at, series, options) {
 
   new ResizeObserver(() => (plot === null ? draw() : plot.setSize({ width: box.clientWidth, height: HEIGHT }))).observe(box);
   addEventListener("themechange", () => {
-    frame.querySelectorAll(".swatch").forEach((swatch, index) => swatch.style.setProperty("background", colourOf(series[index], index)));
+    const swatches = frame.querySelectorAll(".legend .swatch");
+    series.forEach((one, index) => swatches[index].style.setProperty("background", colourOf(one, index)));
     draw();
   });
   return frame;
