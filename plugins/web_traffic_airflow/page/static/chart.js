@@ -12,7 +12,8 @@ const style = (name) => getComputedStyle(document.documentElement).getPropertyVa
 /**
  * Draw a chart and return its element.
  *
- * `at` are seconds since 1970, `series` a list of `{name, values}` with one value for each of them. `options`: `label`
+ * `at` are seconds since 1970, `series` a list of `{name, values}` with one value for each of them; `colour` names a
+ * property of the style sheet, otherwise the palette gives one, and `isRest` that of "all others". `options`: `label`
  * for those who can't see the chart, `stacked`, `bucket` (seconds), `openFrom` (from there on windows are open), `marks`
  * (a Map from a time to a remark), `unit` (writes a value), `onZoom(from, to)`.
  */
@@ -36,7 +37,7 @@ export function chart(at, series, options) {
   return frame;
 }
 
-const colourOf = (one, index) => colour(one.isRest ? -1 : index);
+const colourOf = (one, index) => (one.colour ? style(one.colour) : colour(one.isRest ? -1 : index));
 
 function legend(series, options) {
   const entry = (one, index) =>

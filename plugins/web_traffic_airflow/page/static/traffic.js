@@ -49,8 +49,16 @@ function hitsChart(data, series) {
     stacked: !isSplit(),
     bucket: data.bucket_seconds,
     openFrom: Date.parse(data.closed_until) / 1000,
+    marks: restated(data, series),
     onZoom: (from, to) => location.assign(address({ range: null, from: iso(from), to: iso(to) })),
   });
+}
+
+/** What restatements have made of each bucket: hits before, and hits since. */
+function restated(data, series) {
+  const place = new Map(data.buckets.map((at, index) => [at, index]));
+  const since = (at) => series.reduce((sum, one) => sum + one.values[place.get(at)], 0);
+  return new Map(data.restated.map(({ at, hits }) => [at, `Restated: ${number(since(at) - hits)} hits before, ${number(since(at))} since`]));
 }
 
 const iso = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 16);
