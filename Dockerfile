@@ -8,7 +8,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
     && rm -rf /var/lib/apt/lists/* \
     && install --directory --owner=airflow --group=root --mode=0770 \
-        /opt/web-traffic /var/lib/web-traffic/checkpoint /var/lib/web-traffic/mail
+        /opt/web-traffic /var/lib/web-traffic/alerts /var/lib/web-traffic/checkpoint /var/lib/web-traffic/mail
 
 USER airflow
 WORKDIR /opt/web-traffic

@@ -6,14 +6,20 @@ Every five minutes the new events of the Kafka topic become hits per 5-minute wi
 | Task | What it does | When it fails |
 |---|---|---|
 | `prepare` | applies migrations, makes the topic | PostgreSQL or Kafka does not answer: see the last line of its log |
+| `choose` | new events, or a restatement | `dry_run` was ticked without an interval |
 | `new_offsets` | skips `aggregate` when nothing is new | Kafka does not answer |
 | `aggregate` | runs Spark, writes closed windows and the books | its log ends with the cause; a retry is always safe |
-| `check_quality` | books close, no window twice, fresh | the log names the rule and its offenders; later runs go on |
+| `restate` | counts closed windows again | its log says what speaks against it; the table is as it was |
+| `check_quality` | applies the rules | its error names the rule, its log the offenders; later runs go on |
 | `publish` | asset event `aggregated_web_traffic` with the summary | - |
 
 **Are these numbers right?** `etl.run` holds the books of each run:
 `open_before + read = rejected + future + late + superseded + emitted + open_after`.
 `python -m web_traffic.recount` counts the topic again and compares it with the table.
+
+**Backfills restate.** A backfill of this DAG, or a run by hand with `restate_from` and `restate_to`, counts the closed
+windows of its interval again, late events included, and replaces what differs; `etl.restatement` holds each change.
+Live runs go on meanwhile. See docs/backfills.md.
 
 **What do I do now?** Clear the failed task: nothing is lost or counted twice by running it again. An error that a
 retry can't help is not retried, and its message ends with the way out; where that is `rebuild_checkpoint` or
@@ -25,10 +31,13 @@ from pathlib import Path
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule
 
-from web_traffic_airflow.operators import AggregateOperator, QualityOperator
+from web_traffic_airflow.alerts import DAG_ALERTS, TASK_ALERTS
+from web_traffic_airflow.operators import AggregateOperator
 from web_traffic_airflow.params import PARAMS
+from web_traffic_airflow.quality import WebTrafficQualityOperator
+from web_traffic_airflow.restating import RestateOperator
 from web_traffic_airflow.retries import BY_CAUSE
-from web_traffic_airflow.tasks import new_offsets, prepare, publish
+from web_traffic_airflow.tasks import choose, new_offsets, prepare, publish
 
 JOBS = Path(__file__).parent.parent / "include" / "web_traffic" / "jobs"
 
@@ -37,7 +46,7 @@ with DAG(
     schedule=CronDataIntervalTimetable("*/5 * * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
-    max_active_runs=1,
+    max_active_runs=2,  # a live one, and a restatement by hand
     dagrun_timeout=timedelta(hours=2),
     default_args={
         "retries": 2,
@@ -45,7 +54,9 @@ with DAG(
         "retry_exponential_backoff": True,
         "retry_policy": BY_CAUSE,
         "execution_timeout": timedelta(minutes=5),
+        **TASK_ALERTS,
     },
+    **DAG_ALERTS,
     params=PARAMS,
     doc_md=__doc__,
     tags=["web-traffic"],
@@ -58,6 +69,15 @@ with DAG(
         execution_timeout=timedelta(hours=1),
         max_active_tis_per_dag=1,
     )
-    check_quality = QualityOperator(task_id="check_quality", trigger_rule=TriggerRule.NONE_FAILED)
+    restate = RestateOperator(
+        task_id="restate",
+        application=str(JOBS / "restate.py"),
+        execution_timeout=timedelta(hours=1),
+        max_active_tis_per_dag=1,
+    )
+    check_quality = WebTrafficQualityOperator(
+        task_id="check_quality", restated=restate.output, trigger_rule=TriggerRule.NONE_FAILED
+    )
 
-    prepare() >> work >> aggregate >> check_quality >> publish(aggregate.output)
+    prepare() >> choose() >> [work, restate]
+    work >> aggregate >> check_quality >> publish([aggregate.output, restate.output])

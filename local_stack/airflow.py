@@ -30,6 +30,7 @@ PROGRAMS = {
     "airflow-dag-processor": ("Airflow DAG processor", "dag_processor", ("dag-processor",)),
     "airflow-triggerer": ("Airflow triggerer", "triggerer", ("triggerer", "--skip-serve-logs")),
 }
+MAIL_FROM = "airflow@web-traffic.example"
 DATABASE_COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'airflow'"
 
 
@@ -54,7 +55,13 @@ def environment(stack: Stack) -> dict[str, str]:
         "KAFKA_TOPIC": stack.kafka_topic,
         "KAFKA_TOPIC_PARTITIONS": str(stack.kafka_topic_partitions),
         "CHECKPOINT_LOCATION": str(stack.checkpoint),
+        **alert_settings(stack),
     }
+
+
+def alert_settings(stack: Stack) -> dict[str, str]:
+    """Who gets the alerts, and where they are kept while PostgreSQL is down."""
+    return {"ALERT_EMAIL": "on-call@web-traffic.example", "ALERT_FOLDER": str(stack.home / "alerts")}
 
 
 def connections(stack: Stack) -> dict[str, dict[str, object]]:
@@ -74,7 +81,7 @@ def connections(stack: Stack) -> dict[str, dict[str, object]]:
             "conn_type": "smtp",
             "host": LOOPBACK,
             "port": stack.ports.mail,
-            "extra": {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@web-traffic.example"},
+            "extra": {"disable_ssl": True, "disable_tls": True, "from_email": MAIL_FROM},
         },
     }
 

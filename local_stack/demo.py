@@ -48,7 +48,7 @@ def run(stack: Stack) -> None:
     is_first_time = not any(end_offsets(settings).values())
     if not is_first_time:
         up(stack, "traffic")
-    up(stack, "airflow")
+    up(stack, "airflow", "watchdog")
     if is_first_time:
         _send_an_hour(stack)
     with airflow_api(stack) as airflow:

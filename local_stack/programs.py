@@ -43,7 +43,7 @@ class Program:
 
 def all_programs(stack: Stack) -> dict[str, Program]:
     """Every program of the stack by its name, in the order of starting."""
-    programs = (_postgres(stack), _kafka(stack), _mail(stack), *_airflow(stack), _traffic(stack))
+    programs = (_postgres(stack), _kafka(stack), _mail(stack), *_airflow(stack), _watchdog(stack), _traffic(stack))
     return {program.name: program for program in programs}
 
 
@@ -115,6 +115,30 @@ def _airflow(stack: Stack) -> list[Program]:
         )
         for name, (title, component, _) in airflow.PROGRAMS.items()
     ]
+
+
+def _watchdog(stack: Stack) -> Program:
+    return Program(
+        name="watchdog",
+        title="Watchdog",
+        command=lambda: [sys.executable, "-m", "web_traffic.watchdog", "--every", "15"],
+        directory=REPO,
+        environment=lambda: _watchdog_environment(stack),
+        stage=2,
+    )
+
+
+def _watchdog_environment(stack: Stack) -> dict[str, str]:
+    """What tasks know from Airflow's connections; the watchdog is no part of Airflow."""
+    return {
+        "POSTGRES_URL": stack.postgres_url,
+        "POSTGRES_USER": "web_traffic_writer",
+        "POSTGRES_PASSWORD": stack.secrets.postgres_writer,
+        **airflow.alert_settings(stack),
+        "ALERT_FROM": airflow.MAIL_FROM,
+        "ALERT_SMTP_URL": f"smtp://{LOOPBACK}:{stack.ports.mail}",
+        "AIRFLOW_URL": stack.airflow_url,
+    }
 
 
 def _traffic(stack: Stack) -> Program:

@@ -24,6 +24,10 @@ class AirflowApi:
         """The JSON at `path`, below /api/v2."""
         return self._json("GET", path, params=parameters)
 
+    def post(self, path: str, **fields: Any) -> dict[str, Any]:
+        """Make something at `path`, and return it."""
+        return self._json("POST", path, json=fields)
+
     def patch(self, path: str, **fields: Any) -> dict[str, Any]:
         """Change what is at `path`, and return it."""
         return self._json("PATCH", path, json=fields)

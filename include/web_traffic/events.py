@@ -4,7 +4,7 @@ Pure functions over bytes and Arrow batches; no Spark. The live run, restatement
 here, so an event is judged the same way whoever asks.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from web_traffic.reasons import Reason
+from web_traffic.settings import WINDOW
 
-WINDOW_MINUTES = 5
+WINDOW_MINUTES = WINDOW // timedelta(minutes=1)
 
 RECORDS = pa.schema([("value", pa.binary()), ("accepted_until", pa.timestamp("us", "UTC"))])
 """Input of `decode`: the Kafka value, and the latest event time that is not from the future."""
@@ -114,8 +115,11 @@ class Decoded(NamedTuple):
     """Why a record is not counted, by its row in the batch."""
 
 
-def decode(records: pa.RecordBatch) -> Decoded:
+def decode(records: pa.RecordBatch, accepted_from: pa.Array | None = None) -> Decoded:
     """Decode a batch that has the columns of `RECORDS`, and count it in advance.
+
+    Where `accepted_from` is given, it holds the earliest event time for each record that is not too late; what is
+    earlier is left out.
 
     Each row of hits stands for all events of the batch with one window, host and referrer, and carries the newest
     event time among them. The window of the newest is the window of all, and the newest is what a watermark looks at,
@@ -140,7 +144,10 @@ def decode(records: pa.RecordBatch) -> Decoded:
     accepted_rows = pa.array(rows, pa.int64())
     is_future = pc.greater(accepted["event_time"], records["accepted_until"].take(accepted_rows))
     future = dict.fromkeys(accepted_rows.filter(is_future.combine_chunks()).to_pylist(), Reason.FUTURE)
-    hits = _count_windows(accepted.filter(pc.invert(is_future)))
+    is_counted = pc.invert(is_future)
+    if accepted_from is not None:
+        is_counted = pc.and_(is_counted, pc.greater_equal(accepted["event_time"], accepted_from.take(accepted_rows)))
+    hits = _count_windows(accepted.filter(is_counted))
     return Decoded(pa.concat_tables([hits, _tally(len(reasons), len(future))]), reasons | future)
 
 

@@ -1,8 +1,10 @@
 """The broker's side of Kafka, without Spark: the topic and its end offsets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
@@ -39,6 +41,15 @@ class Topic:
     first_offsets: Offsets
     end_offsets: Offsets
     """Exclusive."""
+
+
+class Found(NamedTuple):
+    """Where the records of a partition begin that are as new as asked for."""
+
+    offset: int
+    """The end of the partition if it holds none."""
+    timestamp: datetime | None
+    """Kafka timestamp of the record there; None if there is none."""
 
 
 def ensure_topic(settings: Settings) -> bool:
@@ -84,6 +95,31 @@ def end_offsets(settings: Settings) -> Offsets:
     Raises `KafkaUnavailable` or `TopicMissing`.
     """
     return describe_topic(settings).end_offsets
+
+
+def find_since(settings: Settings, topic: Topic, times: Iterable[datetime]) -> list[dict[str, Found]]:
+    """For each time, return the first record of each partition with that Kafka timestamp or a later one.
+
+    Raises `KafkaUnavailable`.
+    """
+    admin = _admin(settings)
+    return [_find_since(admin, settings, topic, at) for at in times]
+
+
+def _find_since(admin: AdminClient, settings: Settings, topic: Topic, at: datetime) -> dict[str, Found]:
+    since = OffsetSpec.for_timestamp(int(at.timestamp() * 1000))
+    wanted = {TopicPartition(topic.name, int(partition)): since for partition in topic.end_offsets}
+    with _explained(settings):
+        answers = admin.list_offsets(
+            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_SECONDS
+        )
+        results = {str(place.partition): answer.result(2 * TIMEOUT_SECONDS) for place, answer in answers.items()}
+    return {
+        partition: Found(result.offset, datetime.fromtimestamp(result.timestamp / 1000, UTC))
+        if result.offset >= 0
+        else Found(topic.end_offsets[partition], None)
+        for partition, result in results.items()
+    }
 
 
 def _offsets(admin: AdminClient, settings: Settings, partitions: list[int], which: OffsetSpec) -> Offsets:

@@ -4,16 +4,19 @@ This module is the only reader of the process environment below `include/`. In A
 environment from connections; run alone, `spark-submit` inherits it from the shell.
 """
 
+import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from web_traffic.errors import NeedsAttention
+
+WINDOW = timedelta(minutes=5)
 
 
 class SettingsError(NeedsAttention):
@@ -69,6 +72,102 @@ class Settings:
         )
 
 
+class Interval(NamedTuple):
+    """A stretch of event time, in UTC."""
+
+    start: datetime
+    end: datetime
+    """Exclusive."""
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
+
+
+class Share(NamedTuple):
+    """Another run that waits for the restatement of its interval, next to this run's."""
+
+    name: str
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class RestateSettings:
+    """What one restatement is to do."""
+
+    interval: Interval | None
+    """What to restate (`RESTATE_FROM`, `RESTATE_TO`); None for the windows that are still open."""
+    allowed_lateness: timedelta
+    """How long after its window's end an event still counts, by its Kafka timestamp (`ALLOWED_LATENESS`, seconds)."""
+    dry_run: bool
+    """Say what would change, and change nothing (`DRY_RUN`)."""
+    shares: tuple[Share, ...]
+    """Runs that this one can serve as well (`RESTATE_SHARES`, JSON: `[[name, from, to], …]`)."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read and check all settings; `SettingsError` names the variable and what it may hold."""
+        start, end = (_time(environ, name) for name in ("RESTATE_FROM", "RESTATE_TO"))
+        close_idle_windows = _flag(environ, "CLOSE_IDLE_WINDOWS")
+        if close_idle_windows != (start is None) or close_idle_windows != (end is None):
+            raise SettingsError("give RESTATE_FROM and RESTATE_TO, or neither and CLOSE_IDLE_WINDOWS=true")
+        if start and end and start >= end:
+            raise SettingsError(f"RESTATE_FROM={start.isoformat()} must be earlier than RESTATE_TO={end.isoformat()}")
+        shares = json.loads(environ.get("RESTATE_SHARES", "[]"))
+        return cls(
+            interval=Interval(start, end) if start and end else None,
+            allowed_lateness=allowed_lateness(environ),
+            dry_run=_flag(environ, "DRY_RUN"),
+            shares=tuple(Share(name, Interval(*map(datetime.fromisoformat, times))) for name, *times in shares),
+        )
+
+
+def allowed_lateness(environ: Mapping[str, str] = os.environ) -> timedelta:
+    """Return how long after its window's end an event still counts; raises `SettingsError`."""
+    return timedelta(seconds=_positive_int(environ, "ALLOWED_LATENESS", 86_400))
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """Who is told of incidents, and how. What can hold a password never shows in its repr."""
+
+    smtp_url: str | None = field(repr=False)
+    """`smtp://`, `smtp+starttls://` or `smtps://[user:password@]host:port` (`ALERT_SMTP_URL`)."""
+    sender: str
+    """From whom mails come (`ALERT_FROM`)."""
+    recipients: tuple[str, ...]
+    """Who gets them (`ALERT_EMAIL`, with commas between them); nobody for no mails."""
+    urls: tuple[str, ...] = field(repr=False)
+    """Apprise URLs of other channels (`ALERT_URLS`, with spaces between them)."""
+    folder: Path
+    """Where incidents are kept while PostgreSQL is down (`ALERT_FOLDER`)."""
+    airflow_url: str | None
+    """Address of Airflow's API server, which the watchdog asks how it is (`AIRFLOW_URL`)."""
+    run_deadline: timedelta
+    """How long the pipeline may go without a checked run (`RUN_DEADLINE`, seconds)."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read and check all settings; `SettingsError` names the variable and what it may hold."""
+        return cls(
+            smtp_url=_smtp_url(environ.get("ALERT_SMTP_URL", "")),
+            sender=environ.get("ALERT_FROM") or "web-traffic@localhost",
+            recipients=tuple(one.strip() for one in environ.get("ALERT_EMAIL", "").split(",") if one.strip()),
+            urls=tuple(environ.get("ALERT_URLS", "").split()),
+            folder=Path(environ.get("ALERT_FOLDER", "var/alerts")).absolute(),
+            airflow_url=environ.get("AIRFLOW_URL", "").rstrip("/") or None,
+            run_deadline=timedelta(seconds=_positive_int(environ, "RUN_DEADLINE", 1200)),
+        )
+
+
+def _smtp_url(value: str) -> str | None:
+    if not value:
+        return None
+    url = urlsplit(value)
+    if url.scheme not in ("smtp", "smtp+starttls", "smtps") or not url.hostname:
+        raise SettingsError("ALERT_SMTP_URL must look like smtp://host:port, smtp+starttls://… or smtps://…")
+    return value
+
+
 def _bootstrap_servers(value: str) -> str:
     for server in value.split(","):
         host, _, port = server.strip().rpartition(":")
@@ -105,6 +204,22 @@ def _positive_int(environ: Mapping[str, str], name: str, default: int) -> int:
     if not value.isdecimal() or int(value) == 0:
         raise SettingsError(f"{name}={value!r} must be a positive whole number")
     return int(value)
+
+
+def _time(environ: Mapping[str, str], name: str) -> datetime | None:
+    """Read the boundary of a window, if there is one."""
+    value = environ.get(name)
+    if not value:
+        return None
+    try:
+        at = datetime.fromisoformat(value).astimezone(UTC)
+    except ValueError:
+        raise SettingsError(f"{name}={value!r} must be a time like 2026-03-29T00:00:00+00:00") from None
+    if datetime.fromisoformat(value).tzinfo is None:
+        raise SettingsError(f"{name}={value!r} must say its offset from UTC, as in 2026-03-29T00:00:00+00:00")
+    if at.timestamp() % WINDOW.total_seconds():
+        raise SettingsError(f"{name}={value!r} must lie on the boundary of a window: whole minutes, 0, 5, 10 …")
+    return at
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

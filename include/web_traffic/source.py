@@ -6,16 +6,18 @@ from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 
-from web_traffic.checkpoint import Batch
-from web_traffic.events import COUNTS, decode
+from web_traffic.checkpoint import Batch, Offsets
+from web_traffic.events import COUNTS, Decoded, decode
 from web_traffic.guard import Start
+from web_traffic.lateness import Acceptance
 from web_traffic.settings import Settings
 from web_traffic.warehouse.rejected import COLUMNS as REJECTED_COLUMNS
 from web_traffic.warehouse.rejected import Places, RejectedEvents
 
+ArrowStep = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 COUNTS_DDL = "event_time timestamp, host string, referrer string, hits long, rejected long, future long"
 
 KAFKA_OPTIONS = {
@@ -51,9 +53,19 @@ def read_stream(spark: SparkSession, settings: Settings, start: Start) -> DataFr
 
 def read_batch(spark: SparkSession, settings: Settings, batch: Batch) -> DataFrame:
     """Read the records of one micro-batch again, as far as Kafka still holds them."""
-    starting, ending = (
-        json.dumps({settings.kafka_topic: offsets}) for offsets in (batch.start_offsets, batch.end_offsets)
+    return (
+        read_between(spark, settings, batch.start_offsets, batch.end_offsets).option("failOnDataLoss", "false").load()
     )
+
+
+def read_between(
+    spark: SparkSession, settings: Settings, start_offsets: Offsets, end_offsets: Offsets
+) -> DataFrameReader:
+    """Return the reader of the records between two offsets of each partition, the second one exclusive.
+
+    Unless told otherwise it fails when Kafka does not hold them all.
+    """
+    starting, ending = (json.dumps({settings.kafka_topic: offsets}) for offsets in (start_offsets, end_offsets))
     return (
         spark.read.format("kafka")
         .options(**KAFKA_OPTIONS)
@@ -61,13 +73,16 @@ def read_batch(spark: SparkSession, settings: Settings, batch: Batch) -> DataFra
         .option("subscribe", settings.kafka_topic)
         .option("startingOffsets", starting)
         .option("endingOffsets", ending)
-        .option("failOnDataLoss", "false")
-        .load()
     )
 
 
 def decode_records(
-    records: DataFrame, settings: Settings, topic_id: str, rejected: Places, planned_at: datetime | None = None
+    records: DataFrame,
+    settings: Settings,
+    topic_id: str,
+    rejected: Places,
+    planned_at: datetime | None = None,
+    acceptance: Acceptance | None = None,
 ) -> DataFrame:
     """Decode Kafka records into pre-counted hits (`events.COUNTS`), and keep those that are not counted.
 
@@ -77,33 +92,55 @@ def decode_records(
     An event is from the future when it is ahead of its Kafka timestamp, or of the clock if that is earlier, by more
     than the allowed skew. On a stream the clock is the batch's own time, which a replay sees again; records of a batch
     that are read again later take it from `planned_at`.
+
+    A restatement gives its `acceptance`, which leaves out events that come too late. It keeps no rejected records: the
+    live run does, whose clock decided what was from the future.
     """
     clock = F.lit(planned_at) if planned_at else F.current_timestamp()
     skew = F.expr(f"make_dt_interval(0, 0, 0, {settings.max_clock_skew.total_seconds()})")
     accepted_until = F.least("timestamp", clock) + skew
     columns = (*REJECTED_COLUMNS, accepted_until.alias("accepted_until"))
-    return records.select(*columns).mapInArrow(_decoder(settings, topic_id, rejected), COUNTS_DDL)
+    if acceptance is None:
+        decoder = _decoder(settings, topic_id, rejected)
+    else:
+        decoder = _restating_decoder(rejected, acceptance)
+    return records.select(*columns).mapInArrow(decoder, COUNTS_DDL)
 
 
-def _decoder(
-    settings: Settings, topic_id: str, rejected: Places
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _decoder(settings: Settings, topic_id: str, rejected: Places) -> ArrowStep:
     """Return what a task does with its records."""
 
     def decode_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         with RejectedEvents(settings, topic_id) as rejected_events:
             for records in batches:
-                decoded = decode(_without_values_of(rejected, records) if rejected else records)
+                decoded = decode(_without_values_of(rejected, records))
                 if decoded.reasons:
                     rejected_events.add(records, decoded.reasons)
-                yield from decoded.counts.cast(COUNTS).combine_chunks().to_batches()
+                yield from _batches(decoded)
+
+    return decode_batches
+
+
+def _restating_decoder(rejected: Places, acceptance: Acceptance) -> ArrowStep:
+    """Return what a task of a restatement does with its records."""
+
+    def decode_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for records in batches:
+            yield from _batches(decode(_without_values_of(rejected, records), acceptance.accepted_from(records)))
 
     return decode_batches
 
 
 def _without_values_of(rejected: Places, records: pa.RecordBatch) -> pa.RecordBatch:
     """Take their values from records that were rejected earlier: nothing can be counted that is not there."""
+    if not rejected:
+        return records
     places = zip(records["partition"].to_pylist(), records["offset"].to_pylist(), strict=True)
     is_rejected = pa.array([offset in rejected.get(partition, ()) for partition, offset in places], pa.bool_())
     values = pc.if_else(is_rejected, pa.scalar(None, records["value"].type), records["value"])
     return records.set_column(records.schema.get_field_index("value"), "value", values)
+
+
+def _batches(decoded: Decoded) -> list[pa.RecordBatch]:
+    batches: list[pa.RecordBatch] = decoded.counts.cast(COUNTS).combine_chunks().to_batches()
+    return batches

@@ -1,11 +1,14 @@
 """From decoded events to hits per window: pure DataFrame to DataFrame, streaming or bounded."""
 
+from datetime import timedelta
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from web_traffic.events import WINDOW_MINUTES
 
-WATERMARK_DELAY = "1 minute"
+WATERMARK = timedelta(minutes=1)
+WATERMARK_DELAY = f"{WATERMARK // timedelta(minutes=1)} minute"
 """How long a window stays open after its end, in event time, for events that come out of order."""
 
 HIT_COLUMNS = ("window_start", "window_end", "host", "referrer", "num_hits")

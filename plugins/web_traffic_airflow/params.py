@@ -1,8 +1,33 @@
-"""The form of a manual run."""
+"""The forms of manual runs."""
 
 from airflow.sdk import Param
 
 from web_traffic.reasons import Reason
+
+RESTATE_PARAMS = {
+    "restate_from": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        title="Restate from",
+        description="Count the windows from here on again, late events included, and replace what differs. On the "
+        "boundary of a window: whole minutes, 0, 5, 10 …",
+    ),
+    "restate_to": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        title="Restate to",
+        description="End of the last window to restate. It must be closed; a month is one Spark run.",
+    ),
+    "dry_run": Param(
+        False,
+        type="boolean",
+        title="Dry run",
+        description="Say what a restatement would change, and change nothing.",
+    ),
+}
+"""The form of a restatement."""
 
 PARAMS = {
     "rebuild_checkpoint": Param(
@@ -34,6 +59,14 @@ PARAMS = {
         format="date-time",
         title="Send rejected events back: since",
         description="Only those that were rejected at this time or later; with no reason chosen, for any reason.",
+    ),
+    **RESTATE_PARAMS,
+    "close_idle_windows": Param(
+        False,
+        type="boolean",
+        title="Close idle windows",
+        description="Write the windows that are still open because no newer event has come, and close them. Events "
+        "that come for them later count only once they are restated.",
     ),
 }
 """All parameters of the DAG `web_traffic`; a scheduled run has the defaults."""

@@ -1,16 +1,18 @@
-"""The small tasks around the Spark run: prepare, the gate, publish."""
+"""The small tasks around the Spark runs: prepare, choose, the gate, publish."""
 
 import logging
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from airflow.providers.postgres.hooks.postgres import PostgresHook
-from airflow.sdk import Asset, task
+from airflow.sdk import Asset, TriggerRule, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from web_traffic.settings import Settings
 from web_traffic_airflow.connections import POSTGRES, POSTGRES_OWNER, job_settings
+from web_traffic_airflow.restating import asks_for_restatement
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,22 @@ def _redrive(settings: Settings, run_id: str | None, reasons: list[str], since: 
             log.info("%s", line)
 
 
+@task.branch
+def choose(*, params: dict[str, Any] | None = None, dag_run: Any = None) -> str:
+    """Decide whether the run counts new events, or restates: then it never opens the checkpoint."""
+    return "restate" if asks_for_restatement(dag_run.run_type, params or {}) else "new_offsets"
+
+
+@task.sensor(mode="reschedule", poke_interval=900, timeout=30 * 86_400)
+def await_late_events(*, params: dict[str, Any] | None = None, data_interval_end: datetime | None = None) -> bool:
+    """Wait until the events of the data interval that may be late are in; an interval of the form does not wait."""
+    from web_traffic.settings import allowed_lateness
+
+    if data_interval_end is None or (params or {}).get("restate_from"):
+        return True
+    return datetime.now(UTC) >= data_interval_end + allowed_lateness()
+
+
 @task.short_circuit(ignore_downstream_trigger_rules=False)
 def new_offsets(params: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """Decide whether Spark has anything to do; `aggregate` is skipped when it provably has not."""
@@ -69,7 +87,10 @@ def new_offsets(params: dict[str, Any] | None = None) -> dict[str, Any] | None:
     return asdict(decision) if decision.must_run else None
 
 
-@task(outlets=[AGGREGATED_WEB_TRAFFIC])
-def publish(summary: dict[str, Any], *, outlet_events: Any = None) -> None:
-    """Tell downstream DAGs that new windows are there and checked; the asset event carries the run's summary."""
+@task(outlets=[AGGREGATED_WEB_TRAFFIC], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+def publish(summaries: list[dict[str, Any] | None], *, outlet_events: Any = None) -> None:
+    """Tell downstream DAGs that windows are there or restated, and checked; the asset event carries the summary."""
+    summary = next((summary for summary in summaries if summary), None)
+    if summary is None:
+        raise AirflowSkipException("nothing was written")
     outlet_events[AGGREGATED_WEB_TRAFFIC].extra = summary

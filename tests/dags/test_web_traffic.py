@@ -12,8 +12,9 @@ from local_stack.airflow import connections
 from local_stack.environment import PROPERTIES_FILE, REPO, Stack
 from tests.dags.conftest import PASSWORD, parse_dags
 
-TASKS = ("prepare", "new_offsets", "aggregate", "check_quality", "publish")
+TASKS = ("prepare", "choose", "new_offsets", "aggregate", "restate", "check_quality", "publish")
 MOST_LINES = 110
+DATE_TIME = {"type": ["null", "string"], "format": "date-time"}
 DAG_FILES = sorted((REPO / "dags").glob("*.py"))
 
 
@@ -29,7 +30,7 @@ def tasks(dag: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {task["__var"]["task_id"]: task["__var"] for task in dag["tasks"]}
 
 
-def test_runs_cover_five_minutes_each_one_at_a_time_without_catching_up(
+def test_runs_cover_five_minutes_each_without_catching_up_and_leave_room_for_a_restatement_by_hand(
     dag: dict[str, Any], parsed: dict[str, Any]
 ) -> None:
     assert dag["timetable"] == {
@@ -37,32 +38,47 @@ def test_runs_cover_five_minutes_each_one_at_a_time_without_catching_up(
         "__var": {"expression": "*/5 * * * *", "timezone": "UTC"},
     }
     assert parsed["intervals"]["web_traffic"] == ["2026-01-02T12:00:00+00:00", "2026-01-02T12:05:00+00:00"]
-    assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
+    assert (dag["catchup"], dag["max_active_runs"]) == (False, 2)
 
 
 def test_tasks_follow_one_another_and_quality_is_checked_also_when_spark_was_skipped(
     tasks: dict[str, dict[str, Any]],
 ) -> None:
     assert {name: task.get("downstream_task_ids", []) for name, task in tasks.items()} == {
-        "prepare": ["new_offsets"],
+        "prepare": ["choose"],
+        "choose": ["new_offsets", "restate"],
         "new_offsets": ["aggregate"],
         "aggregate": ["check_quality", "publish"],
+        "restate": ["check_quality", "publish"],
         "check_quality": ["publish"],
         "publish": [],
     }
     assert tasks["check_quality"]["trigger_rule"] == "none_failed"
+    assert tasks["publish"]["trigger_rule"] == "none_failed_min_one_success"
     assert tasks["new_offsets"].get("ignore_downstream_trigger_rules") is None
 
 
-def test_a_checkpoint_has_one_writer(tasks: dict[str, dict[str, Any]]) -> None:
-    assert tasks["aggregate"]["max_active_tis_per_dag"] == 1
+@pytest.mark.parametrize("name", ["aggregate", "restate"])
+def test_a_checkpoint_has_one_writer_and_restatements_follow_one_another(
+    tasks: dict[str, dict[str, Any]], name: str
+) -> None:
+    assert tasks[name]["max_active_tis_per_dag"] == 1
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_every_task_ends_in_time_and_is_retried_by_cause(tasks: dict[str, dict[str, Any]], name: str) -> None:
     assert 0 < tasks[name]["execution_timeout"] <= 3600
     assert tasks[name]["has_retry_policy"]
-    assert tasks[name].get("retries", 0) == (0 if name == "check_quality" else 2)
+    assert tasks[name]["retries"] == 2
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_failure_of_every_task_is_told_and_so_is_its_end(
+    dag: dict[str, Any], tasks: dict[str, dict[str, Any]], name: str
+) -> None:
+    assert tasks[name]["has_on_failure_callback"]
+    assert tasks[name]["has_on_success_callback"]
+    assert dag["has_on_failure_callback"]  # for a task that was killed
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -77,14 +93,22 @@ def test_what_a_person_may_ask_of_one_run_is_off_by_default_and_explained(dag: d
         "redrive_reasons": [],
         "redrive_since": None,
         "accept_data_loss": False,
+        "restate_from": None,
+        "restate_to": None,
+        "dry_run": False,
+        "close_idle_windows": False,
     }
+    assert [
+        {key: params[name]["schema"]["__var"][key] for key in DATE_TIME} for name in ("restate_from", "restate_to")
+    ] == [DATE_TIME, DATE_TIME]
     assert all(param["description"] for param in params.values())
 
 
 def test_reading_the_file_twice_gives_the_same_dag(parsed: dict[str, Any], tmp_path: Path) -> None:
     again = parse_dags(tmp_path)["dags"]
     for dags in (again, parsed["dags"]):
-        dags["web_traffic"]["dag"]["_processor_dags_folder"] = "below AIRFLOW_HOME"
+        for dag in dags.values():
+            dag["dag"]["_processor_dags_folder"] = "below AIRFLOW_HOME"
     assert again == parsed["dags"]
 
 
@@ -114,5 +138,6 @@ def test_the_stack_gives_every_connection_that_the_plugins_name(tmp_path: Path) 
     assert given["spark_default"]["extra"] == {"properties-file": str(PROPERTIES_FILE)}
 
 
-def test_the_run_of_spark_has_a_button_that_leads_to_the_page(tasks: dict[str, dict[str, Any]]) -> None:
-    assert tasks["aggregate"]["_operator_extra_links"] == {"Web traffic: this run": "_link_PageLink"}
+def test_the_runs_of_spark_have_buttons_that_lead_to_the_page(tasks: dict[str, dict[str, Any]]) -> None:
+    assert tasks["aggregate"]["_operator_extra_links"] == {"Web traffic: this run": "_link_RunLink"}
+    assert tasks["restate"]["_operator_extra_links"] == {"Web traffic: what has changed": "_link_RestatementLink"}

@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import json
 import multiprocessing
+import os
 import shutil
 import statistics
 import sys
@@ -32,14 +33,18 @@ CODE = ("include/web_traffic", "plugins")
 INTRODUCTION = """\
 # What faults leave behind
 
-Each trial sends 100,000 events (and more, where the fault needs them) to a topic of its own, breaks the real Kafka,
-PostgreSQL, Spark or checkpoint in one way, lets the application recover, and compares the table, the ledger and the
-state store with an independent recount of the topic. Half of the trials break the first run, half a later one; kills
-take turns with the JVM, the Python process at the point, and the whole process group.
+Each trial sends at least 100,000 events to a topic of its own, breaks the real Kafka, PostgreSQL, Spark, network, disk
+or checkpoint in one way, lets the application recover, and compares the table, the ledger, the rejected events and the
+state store with an independent recount of the topic. In half of the trials a first run has gone well before. Kills
+take turns with the JVM, the Python process at the point and the whole process group, and with the first and the second
+batch of a run. Where Kafka has lost records, the recount takes them from what the trial has read before.
 
-`make faults` runs what is missing and writes this page; `make faults CELL=K5 SEED=7` runs one trial again. Windows are
-rows of the result table. *Unaccounted* are events on which books, ledger, state store and recount do not agree. *Seen*
-are trials in which a run ended with an error, which Airflow retries or alerts on.
+`make faults` runs what is missing and writes this page; `make faults CELL=K5 SEED=7` runs one trial again. *Lost*,
+*duplicate* and *wrong* are rows of the result table; *unaccounted* are events on which books, ledger, rejected events,
+state store and recount do not agree. *Recovery* is the time from the end of the fault to the end of the run that has
+brought everything up to date, a start of Spark included; {lanes} trials ran at the same time, on {cores} cores. *Seen*
+are trials in which a run ended with an error, which Airflow retries or alerts on; where it is less than n the fault
+passed by itself, within the run.
 
 | Cell | Fault | n | lost | duplicate | wrong | unaccounted | recovery, s (median, max) | seen |
 |---|---|---|---|---|---|---|---|---|
@@ -65,7 +70,8 @@ def main() -> int:
     if lanes:
         with ProcessPoolExecutor(len(lanes), multiprocessing.get_context("spawn")) as pool:
             broken = sum(pool.map(run_lane, lanes))
-    PAGE.write_text(INTRODUCTION + "".join(line(cell) for cell in CELLS.values()))
+    introduction = INTRODUCTION.format(lanes=options.lanes, cores=os.cpu_count())
+    PAGE.write_text(introduction + "".join(line(cell) for cell in CELLS.values()))
     return 0 if not broken and all(outcome.is_clean for cell in CELLS.values() for outcome in results(cell)) else 1
 
 

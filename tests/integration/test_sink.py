@@ -15,7 +15,8 @@ from tests.pipeline import Pipeline
 from web_traffic.checkpoint import Batch
 from web_traffic.warehouse.connection import statement
 from web_traffic.warehouse.ledger import RunLedger
-from web_traffic.warehouse.sink import StagedWindowsLost, _commit, _stage_windows
+from web_traffic.warehouse.sink import _commit
+from web_traffic.warehouse.staging import StagedWindowsLost, _copier
 from web_traffic.windows import HIT_COLUMNS
 
 Connection = psycopg.Connection[Any]
@@ -56,7 +57,7 @@ def stage(pipeline: Pipeline, *windows: tuple[str, str, str | None, int]) -> Sta
     ]
     instant = pa.timestamp("us", "UTC")
     types = zip(HIT_COLUMNS, (instant, instant, pa.string(), pa.string(), pa.int64()), strict=True)
-    task = _stage_windows(pipeline.settings)
+    task = _copier("staged_window", pipeline.settings)
     [report] = task(iter([pa.RecordBatch.from_pylist(rows, pa.schema(types))]))
     return {UUID(row["stage_id"]): row["hits"] for row in report.to_pylist()}
 

@@ -4,14 +4,8 @@ Started by the DAG `web_traffic`, or by hand with `spark-submit` and the environ
 processes what is there when it starts, prints its summary as one line of JSON, and ends.
 """
 
-import json
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from uuid import UUID
 
-import psycopg
 import pyspark
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
@@ -19,11 +13,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from web_traffic.checkpoint import Checkpoint
-from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.guard import Start, examine, fingerprint
+from web_traffic.jobs.application import run, start_session, timed
 from web_traffic.jobs.books import close_books
-from web_traffic.kafka import KafkaUnavailable, Topic, describe_topic
+from web_traffic.kafka import Topic, describe_topic
 from web_traffic.settings import Settings
 from web_traffic.source import decode_records, read_stream
 from web_traffic.warehouse.connection import connect
@@ -40,43 +34,28 @@ def aggregate(settings: Settings) -> Summary:
     with connect(settings) as connection:
         require_schema(connection)
         require_result_table(connection)
-        run = RunLedger(connection, settings.run_name)
+        ledger = RunLedger(connection, settings.run_name)
         try:
             with timed(phases, "guard"):
                 topic = describe_topic(settings)
                 made_with = fingerprint(settings, topic, WATERMARK_DELAY, pyspark.__version__)
                 start = examine(settings, connection, topic, made_with)
-                run.accept(start.gap)
+                ledger.accept(start.gap)
                 offsets, planned_at = Checkpoint(settings.checkpoint_location).next_start()
                 rejected = rejected_earlier(connection, topic.id, topic.first_offsets | offsets, planned_at)
             with timed(phases, "session"):
                 spark = start_session(settings)
             with timed(phases, "stream"):
-                sink = Sink(settings, run.run_id)
+                sink = Sink(settings, ledger.run_id)
                 fault_point("before offsets")
                 query = start_stream(spark, settings, sink, topic, start, rejected)
-                run.register(UUID(query.id), made_with)
+                ledger.register(UUID(query.id), made_with)
                 await_end(query, sink)
                 fault_point("stream ended")
-            return close_books(spark, settings, query, topic, run, phases)
+            return close_books(spark, settings, query, topic, ledger, phases)
         except Exception as error:
-            run.fail(error)
+            ledger.fail(error)
             raise
-
-
-def start_session(settings: Settings) -> SparkSession:
-    """Start Spark with the settings that the result depends on; the others are the deployment's (spark-defaults)."""
-    return (
-        SparkSession.builder.appName("web_traffic")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.adaptive.enabled", "false")  # not supported on streams
-        .config("spark.sql.shuffle.partitions", settings.shuffle_partitions)
-        # Short runs would only ever write deltas: a snapshot is the work of the unloading of a state store.
-        .config("spark.sql.streaming.stateStore.unloadOnCommit", "true")
-        .config("spark.sql.execution.arrow.maxRecordsPerBatch", 3000)
-        .config("spark.python.unix.domain.socket.enabled", "true")
-        .getOrCreate()
-    )
 
 
 class Sink:
@@ -127,24 +106,9 @@ def await_end(query: StreamingQuery, sink: Sink) -> None:
         raise (sink.error or error) from error
 
 
-@contextmanager
-def timed(phases: dict[str, float], phase: str) -> Iterator[None]:
-    """Note the seconds that a phase takes."""
-    begin = time.monotonic()
-    yield
-    phases[phase] = round(time.monotonic() - begin, 3)
-
-
 def main() -> None:
-    """Run with the settings of the environment; what a person has to put right ends in one line, not a traceback."""
-    try:
-        summary = aggregate(Settings.from_environment())
-    except NeedsAttention as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        sys.exit(EXIT_NEEDS_ATTENTION)
-    except (psycopg.OperationalError, KafkaUnavailable) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    sys.stdout.write(json.dumps(summary) + "\n")
+    """Run with the settings of the environment."""
+    run(lambda: aggregate(Settings.from_environment()))
 
 
 if __name__ == "__main__":

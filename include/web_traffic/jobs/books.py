@@ -1,6 +1,7 @@
 """Closing the books of a run: every record of its batches is accounted for."""
 
 import time
+from dataclasses import replace
 from uuid import UUID
 
 from pyspark.sql import SparkSession
@@ -35,16 +36,18 @@ def close_books(
     batch_ids = range(last_closed + 1, (-1 if newest is None else newest) + 1)
     open_after = open_hits(spark, checkpoint, batch_ids[-1]) if batch_ids else open_before
 
-    def close(observed: dict[int, Observed]) -> Summary:
-        batches = [
-            observed.get(batch_id) or count_again(spark, settings, topic, checkpoint.batch(batch_id))
-            for batch_id in batch_ids
-        ]
+    observed = {batch.batch_id: batch for batch in observed_batches(query)}
+
+    def counted_again(batch_id: int) -> Observed:
+        counted = count_again(spark, settings, topic, checkpoint.batch(batch_id))
+        return replace(counted, dropped_rows=observed[batch_id].dropped_rows) if batch_id in observed else counted
+
+    def close(batches: list[Observed]) -> Summary:
         phases["books"] = round(time.monotonic() - began, 3)
         return run.close(query_id, batches, open_before, open_after, phases)
 
-    summary = close({batch.batch_id: batch for batch in observed_batches(query)})
-    return summary if adds_up(summary) else close({})
+    summary = close([observed.get(batch_id) or counted_again(batch_id) for batch_id in batch_ids])
+    return summary if adds_up(summary) else close([counted_again(batch_id) for batch_id in batch_ids])
 
 
 def adds_up(summary: Summary) -> bool:

@@ -1,28 +1,165 @@
-"""The rules: what must hold after every run. A rule's query finds its offenders; none is a pass."""
+"""The rules: what must hold after every run. To add one, write its query in `sql/` and enter it in `RULES`."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from importlib import resources
-from typing import Literal
+from importlib.resources.abc import Traversable
+from typing import Literal, get_args
+
+from web_traffic.errors import NeedsAttention
 
 Dimension = Literal["completeness", "uniqueness", "validity", "freshness", "volume", "consistency"]
+Severity = Literal["warn", "error"]
+
+_SQL = resources.files("web_traffic.quality") / "sql"
+
+
+class BadRule(NeedsAttention):
+    """A rule that can't be applied; the message names it and says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class DQRule:
-    """One rule, in the words of Airflow's data-quality provider; its query is `sql/<name>.sql`."""
+    """One rule, in the words of Airflow's data-quality provider; a rule that can't work raises `BadRule`.
+
+    Its query returns one row for each thing that it looks at, with a boolean column `is_offender` (NULL: can't
+    tell). No row means that there was nothing to check, which a query that returned only offenders could not say. A
+    query that looks at one thing may measure it in a numeric column `observed`.
+
+    The query reads what it is about from the one row of `scope`: `run_id`, `since` and `until` (the check is about
+    what ends after the first and not after the second, UTC), `rule_limit` (the rule's `limit`) and `observed` (a
+    JSON object of what was seen outside of the database; see `web_traffic.quality.topic`).
+    """
 
     name: str
+    """Lower-case words with underscores between them."""
     dimension: Dimension
+    severity: Severity
+    """`error` fails the run, `warn` does not."""
     description: str
+    condition: str
+    """What is expected, in words."""
+    limit: float | None = None
+    file: Traversable | None = None
+    """Where the query is; by default `sql/<name>.sql` beside this module."""
+    sql: str = field(init=False, repr=False)
 
-    @property
-    def sql(self) -> str:
-        """The query that returns one row per offender."""
-        return (resources.files("web_traffic.quality") / "sql" / f"{self.name}.sql").read_text()
+    def __post_init__(self) -> None:
+        file = self.file or _SQL / f"{self.name}.sql"
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
+            raise BadRule(f"rule {self.name!r}: a name is of lower-case letters, digits and underscores")
+        for value, allowed in ((self.dimension, get_args(Dimension)), (self.severity, get_args(Severity))):
+            if value not in allowed:
+                raise BadRule(f"rule {self.name}: {value!r} must be one of {', '.join(allowed)}")
+        if not self.description or not self.condition:
+            raise BadRule(f"rule {self.name}: give it a description and a condition, for whoever reads its results")
+        if not file.is_file():
+            raise BadRule(f"rule {self.name}: its query {file} does not exist")
+        object.__setattr__(self, "sql", file.read_text().rstrip().removesuffix(";"))
+        if reason := _objection(re.sub(r"--.*", "", self.sql), has_limit=self.limit is not None):
+            raise BadRule(f"rule {self.name}: its query {file} {reason}")
 
+
+def _objection(sql: str, *, has_limit: bool) -> str | None:
+    if not re.match(r"\s*(SELECT|WITH)\b", sql, re.IGNORECASE):
+        return "must be a SELECT"
+    if ";" in sql:
+        return "must be one statement"
+    if not re.search(r"\bis_offender\b", sql):
+        return "must return a column is_offender"
+    uses_limit = re.search(r"\brule_limit\b", sql) is not None
+    if uses_limit != has_limit:
+        return (
+            "uses rule_limit: give the rule a limit" if uses_limit else "does not use rule_limit: leave the limit out"
+        )
+    return None
+
+
+WINDOW_RULES = (
+    DQRule("no_duplicate_window", "uniqueness", "error", "A window, host and referrer has one row", "no duplicates"),
+    DQRule(
+        "window_shape",
+        "validity",
+        "error",
+        "A window begins at a multiple of 5 minutes and lasts as long",
+        "no others",
+    ),
+    DQRule("hits_positive", "validity", "error", "A window has at least one hit", "num_hits > 0"),
+    DQRule("host_present", "validity", "error", "A window names its host", "no empty host"),
+)
+"""What holds of any windows."""
 
 RULES = (
-    DQRule("books_close", "completeness", "Every record of the newest run is accounted for"),
-    DQRule("no_duplicate_window", "uniqueness", "A window, host and referrer has one row"),
-    DQRule("fresh", "freshness", "The newest closed window is less than an hour old"),
+    *WINDOW_RULES,
+    DQRule("books_close", "completeness", "error", "Every record of the newest run is accounted for", "books close"),
+    DQRule(
+        "no_gap",
+        "completeness",
+        "warn",
+        "A window for which the topic has many records has rows",
+        "no window without rows for which the topic has 100 records or more",
+        limit=100,
+    ),
+    DQRule(
+        "fresh",
+        "freshness",
+        "error",
+        "Windows are closed soon after newer events are in the topic, in minutes",
+        "at most 60 minutes behind the newest event",
+        limit=60,
+    ),
+    DQRule("lag", "freshness", "warn", "Offsets that no batch has read", "at most 1,000,000 offsets", limit=1_000_000),
+    DQRule(
+        "rejected_share_warning",
+        "validity",
+        "warn",
+        "Share of records that are no valid event",
+        "at most 1 %",
+        limit=0.01,
+        file=_SQL / "rejected_share.sql",
+    ),
+    DQRule(
+        "rejected_share_error",
+        "validity",
+        "error",
+        "Share of records that are no valid event",
+        "at most 20 %",
+        limit=0.20,
+        file=_SQL / "rejected_share.sql",
+    ),
+    DQRule(
+        "future_share", "validity", "warn", "Share of events ahead of their Kafka timestamp", "at most 1 %", limit=0.01
+    ),
+    DQRule(
+        "late_share",
+        "completeness",
+        "warn",
+        "Share of events dropped as too late",
+        "at most 1 % of the events",
+        limit=0.01,
+    ),
+    DQRule(
+        "hosts_vanished",
+        "volume",
+        "warn",
+        "A host with hits at this time of day has some in the last hour",
+        "no host with a median of 20 hits or more in this hour of earlier days, and none now",
+        limit=20,
+    ),
+    DQRule(
+        "volume_anomaly",
+        "volume",
+        "warn",
+        "A host has about as many hits in a window as at this time of day before",
+        "within 6 deviations of the median of the week before, and within a floor",
+        limit=6,
+    ),
+    DQRule(
+        "table_matches_topic",
+        "consistency",
+        "error",
+        "The rows of a window picked at random are what a recount of its records says",
+        "no row differs",
+    ),
 )
+"""The rules of `aggregated_web_traffic`."""

@@ -1,36 +1,124 @@
-"""Applies rules to a database."""
+"""Applies rules to a table, and keeps what they found."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
 
-from web_traffic.quality.rules import DQRule
+import psycopg
+from psycopg.types.json import Jsonb
+
+from web_traffic.quality.rules import BadRule, DQRule
 
 SAMPLE_SIZE = 5
+Status = Literal["passed", "warned", "failed", "nothing to check"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a check is about; times are UTC. None stands for what there is not, such as a run before the first one."""
+
+    run_name: str
+    run_id: int | None = None
+    since: datetime | None = None
+    """Exclusive."""
+    until: datetime | None = None
+    """Inclusive."""
+    observed: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a rule found: the number of offenders, and the first of them."""
+    """What a rule found: how many things it looked at, how many of them offend, and the first of these."""
 
     rule: DQRule
+    checked: int
     offenders: int
+    observed: float | None
     sample: list[dict[str, Any]]
 
-    def __str__(self) -> str:
+    @property
+    def status(self) -> Status:
+        """The outcome, in a word."""
+        if not self.checked:
+            return "nothing to check"
         if not self.offenders:
-            return f"{self.rule.name}: passed"
-        return f"{self.rule.name}: {self.offenders} offenders ({self.rule.description}), such as {self.sample[0]}"
+            return "passed"
+        return "failed" if self.rule.severity == "error" else "warned"
+
+    @property
+    def headline(self) -> str:
+        """The outcome without data of the table, fit for an alert."""
+        if not self.offenders:
+            return f"{self.rule.name}: {self.status}"
+        found = f"{self.offenders:,} of {self.checked:,} offend"
+        if self.observed != self.offenders:
+            found += f", {self.observed:,.6g} measured"
+        return f"{self.rule.name}: {found} ({self.rule.description}: {self.rule.condition})"
+
+    def __str__(self) -> str:
+        return f"{self.headline}, such as {self.sample[0]}" if self.sample else self.headline
 
 
-def check(connection: Any, rules: Iterable[DQRule]) -> list[Result]:
-    """Apply each rule through a DB-API connection, and return the results in the rules' order."""
-    return [_apply(connection, rule) for rule in rules]
+def check(connection: psycopg.Connection[Any], rules: Sequence[DQRule], scope: Scope) -> list[Result]:
+    """Apply the rules in one round trip, on one snapshot, and return the results in the rules' order.
+
+    Raises `BadRule` for a query that PostgreSQL refuses.
+    """
+    cursors = [connection.cursor() for _ in rules]
+    try:
+        with connection.pipeline(), connection.transaction():
+            connection.execute("SET TRANSACTION READ ONLY")
+            for rule, cursor in zip(rules, cursors, strict=True):
+                cursor.execute(_evaluation(rule), _parameters(rule, scope))
+    except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError) as error:
+        refused = next(rule for rule, cursor in zip(rules, cursors, strict=True) if cursor.description is None)
+        raise BadRule(f"rule {refused.name}: {str(error).splitlines()[0]}") from error
+    return [Result(rule, *cursor.fetchall()[0]) for rule, cursor in zip(rules, cursors, strict=True)]
 
 
-def _apply(connection: Any, rule: DQRule) -> Result:
-    with connection.cursor() as cursor:
-        cursor.execute(rule.sql)
-        sample = cursor.fetchmany(SAMPLE_SIZE)
-        names = [column[0] for column in cursor.description]
-        return Result(rule, max(cursor.rowcount, 0), [dict(zip(names, row, strict=True)) for row in sample])
+def keep(connection: psycopg.Connection[Any], table: str, results: Sequence[Result], scope: Scope) -> None:
+    """Write the results to `etl.quality_result`, all or none."""
+    about: dict[str, Any] = {"table_name": table, "run_name": scope.run_name, "run_id": scope.run_id}
+    about |= {"since": scope.since, "until": scope.until}
+    rows = [about | _row(result) for result in results]
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(statement("keep_result"), rows)
+
+
+@cache
+def statement(name: str) -> bytes:
+    """Return the SQL statement in `quality/<name>.sql`."""
+    return (resources.files("web_traffic.quality") / f"{name}.sql").read_bytes()
+
+
+def _evaluation(rule: DQRule) -> bytes:
+    """Put the rule's query, which takes no parameters of its own, into its place in `evaluate.sql`."""
+    return statement("evaluate").replace(b"%(rule)s", rule.sql.replace("%", "%%").encode())
+
+
+def _parameters(rule: DQRule, scope: Scope) -> dict[str, Any]:
+    return {
+        "run_id": scope.run_id,
+        "since": scope.since,
+        "until": scope.until,
+        "rule_limit": rule.limit,
+        "observed": Jsonb(dict(scope.observed)),
+        "sample_size": SAMPLE_SIZE,
+    }
+
+
+def _row(result: Result) -> dict[str, Any]:
+    return {
+        "rule": result.rule.name,
+        "dimension": result.rule.dimension,
+        "severity": result.rule.severity,
+        "status": result.status,
+        "condition": result.rule.condition,
+        "observed": result.observed,
+        "checked": result.checked,
+        "offenders": result.offenders,
+        "sample": Jsonb(result.sample),
+    }

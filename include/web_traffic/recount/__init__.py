@@ -1,7 +1,8 @@
 """Are the numbers right? An independent recount of the topic against the result table.
 
 It reads the records of every batch in the ledger again, judges them by rules of its own in plain Python, applies the
-watermark batch by batch, and compares with the table, window by window. `python -m web_traffic.recount` prints the
+watermark batch by batch, lets late events count where a window was restated, and compares with the table, window by
+window. `python -m web_traffic.recount` prints the
 outcome.
 """
 
@@ -9,6 +10,7 @@ from datetime import timedelta
 
 from web_traffic.recount.counting import expect, tally
 from web_traffic.recount.report import Recount, compare
+from web_traffic.recount.restating import Restated
 from web_traffic.recount.rules import Future, Hit, Rejected, classify
 from web_traffic.recount.sources import RecountImpossible, offset_ranges, read_topic, read_warehouse
 from web_traffic.settings import Settings
@@ -19,8 +21,10 @@ __all__ = ["Future", "Hit", "Recount", "RecountImpossible", "Rejected", "classif
 def recount(settings: Settings) -> Recount:
     """Recount all that the ledger says was processed; raises `RecountImpossible` when that can't be done."""
     warehouse = read_warehouse(settings)
-    records = read_topic(settings, offset_ranges(warehouse.batches))
-    skew_us = settings.max_clock_skew // timedelta(microseconds=1)
-    tallies = tally(records, warehouse.batches, skew_us, warehouse.rejected_us)
+    max_clock_skew_us = settings.max_clock_skew // timedelta(microseconds=1)
+    restated = Restated(warehouse.restatements, warehouse.batches, max_clock_skew_us, warehouse.rejected_us)
+    records = read_topic(settings, offset_ranges(warehouse.batches, warehouse.restatements))
+    tallies = tally(restated.watch(records), warehouse.batches, max_clock_skew_us, warehouse.rejected_us)
     expected = expect(warehouse.batches, tallies)
+    restated.correct(expected)
     return compare(expected, warehouse.windows, warehouse.sealed_until_us, len(warehouse.batches))

@@ -102,7 +102,7 @@ def tally(
     What was rejected before a batch was planned, by `rejected_us`, is rejected in it too: it comes back by a redrive.
     """
     tallies = [Tally() for _ in batches]
-    find = _Finder(batches)
+    find = Finder(batches)
     for record in records:
         for index in find.batches_of(record):
             planned_us = batches[index].planned_us
@@ -172,7 +172,7 @@ def _disagreements(batch: Batch, counted: Tally, watermark_us: int) -> Iterator[
             yield f"{batch}: {name} {recorded:,} in the ledger, {found:,} in the topic"
 
 
-class _Finder:
+class Finder:
     """Finds the batches (one of each query, at most) that have read a record."""
 
     def __init__(self, batches: list[Batch]) -> None:
@@ -183,6 +183,7 @@ class _Finder:
                 self._ranges.setdefault((batch.query_id, partition), []).append((end, start, index))
 
     def batches_of(self, record: Record) -> Iterator[int]:
+        """Yield the indexes of these batches."""
         for (_, partition), ranges in self._ranges.items():
             if partition != record.partition:
                 continue

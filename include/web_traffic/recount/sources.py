@@ -2,16 +2,17 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-from psycopg.rows import TupleRow
 
 from web_traffic.kafka import KafkaUnavailable, TopicMissing, describe_topic
 from web_traffic.recount.counting import Batch, Place, Record, Window
+from web_traffic.recount.restating import Restatement
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 
@@ -28,9 +29,10 @@ class RecountImpossible(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Warehouse:
-    """Ledger, high-water mark and result table at one moment."""
+    """Ledger, restatements, high-water mark and result table at one moment."""
 
     batches: list[Batch]
+    restatements: list[Restatement]
     sealed_until_us: int | None
     windows: Counter[Window]
     rejected_us: dict[Place, int]
@@ -41,29 +43,43 @@ def read_warehouse(settings: Settings) -> Warehouse:
     """Read all from one snapshot, so runs may go on meanwhile; raises `RecountImpossible`."""
     try:
         with connect(settings) as connection:
-            topic = {"topic_id": describe_topic(settings).id}
+            topic = describe_topic(settings)
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
-            batches = [_batch(*row) for row in _rows(connection, "ledger")]
+            batches = [as_batch(*row) for row in _rows(connection, "ledger")]
+            restatements = [_restatement(*row) for row in _rows(connection, "restatements")]
             sealed_until = [sealed_until_us for (sealed_until_us,) in _rows(connection, "sealed_until")]
             windows: Counter[Window] = Counter()
             for window_start_us, host, referrer, hits in _rows(connection, "windows"):
                 windows[window_start_us, host, referrer] += hits
-            rejected = {Place(*place): at_us for *place, at_us in _rows(connection, "rejected", topic)}
+            rejected = rejected_times(connection, topic.id, topic.first_offsets)
     except (KafkaUnavailable, TopicMissing) as error:
         raise RecountImpossible(str(error)) from error
     except psycopg.Error as error:
         reason = str(error).partition("\n")[0]
         raise RecountImpossible(f"PostgreSQL at {settings.postgres_url}: {reason}") from error
-    return Warehouse(batches, sealed_until[0] if sealed_until else None, windows, rejected)
+    return Warehouse(batches, restatements, sealed_until[0] if sealed_until else None, windows, rejected)
 
 
-def offset_ranges(batches: list[Batch]) -> Ranges:
-    """Return the offsets that the batches have read. A partition without a start was read from its first record."""
+def rejected_times(
+    connection: psycopg.Connection[Any], topic_id: str, first_offsets: Mapping[str, int]
+) -> dict[Place, int]:
+    """Return when records of a topic were rejected, from these offsets on, in microseconds since the epoch."""
+    about = {
+        "topic_id": topic_id,
+        "partitions": [int(partition) for partition in first_offsets],
+        "offsets": list(first_offsets.values()),
+    }
+    return {Place(*place): at_us for *place, at_us in _rows(connection, "rejected", about)}
+
+
+def offset_ranges(batches: Iterable[Batch], restatements: Iterable[Restatement] = ()) -> Ranges:
+    """Return the offsets that these have read. A partition without a start was read from its first record."""
     ranges: Ranges = {}
-    for batch in batches:
-        for partition, end in batch.end_offsets.items():
-            start = batch.start_offsets.get(partition, 0)
+    readers: list[Batch | Restatement] = [*batches, *restatements]
+    for reader in readers:
+        for partition, end in reader.end_offsets.items():
+            start = reader.start_offsets.get(partition, 0)
             first, last = ranges.get(partition, (start, end))
             ranges[partition] = min(first, start), max(last, end)
     return ranges
@@ -135,15 +151,15 @@ def _check_ranges(consumer: Consumer, settings: Settings, ranges: Ranges) -> Non
 
 
 def _rows(
-    connection: psycopg.Connection[TupleRow], name: str, parameters: Mapping[str, str] | None = None
-) -> Iterator[TupleRow]:
+    connection: psycopg.Connection[Any], name: str, parameters: Mapping[str, Any] | None = None
+) -> Iterator[tuple[Any, ...]]:
     statement = (resources.files("web_traffic.recount") / f"{name}.sql").read_bytes()
     with connection.cursor(name=f"recount_{name}") as cursor:
         cursor.itersize = 20_000
         yield from cursor.execute(statement, parameters)
 
 
-def _batch(
+def as_batch(
     query_id: str,
     batch_id: int,
     start_offsets: dict[str, int],
@@ -152,12 +168,37 @@ def _batch(
     planned_us: int,
     *counts: int | None,
 ) -> Batch:
+    """Return a row of the ledger as a batch; `counts` are read, rejected and future."""
     return Batch(
         query_id,
         batch_id,
-        {int(partition): offset for partition, offset in start_offsets.items()},
-        {int(partition): offset for partition, offset in end_offsets.items()},
+        _by_number(start_offsets),
+        _by_number(end_offsets),
         watermark_us,
         planned_us,
         *counts,
     )
+
+
+def _restatement(
+    from_us: int,
+    to_us: int,
+    allowed_lateness_us: int,
+    started_us: int,
+    start_offsets: dict[str, int],
+    end_offsets: dict[str, int],
+    closes_idle_windows: bool,
+) -> Restatement:
+    return Restatement(
+        from_us,
+        to_us,
+        allowed_lateness_us,
+        started_us,
+        _by_number(start_offsets),
+        _by_number(end_offsets),
+        closes_idle_windows,
+    )
+
+
+def _by_number(offsets: dict[str, int]) -> dict[int, int]:
+    return {int(partition): offset for partition, offset in offsets.items()}

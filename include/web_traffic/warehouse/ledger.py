@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
@@ -52,7 +52,7 @@ class RunLedger:
         A run that was left open is marked as failed. Raises `RunInProgress` if the wait was in vain.
         """
         self._connection = connection
-        _take_turn(connection, wait)
+        take_turn(connection, ADVISORY_LOCK, "running_run", wait)
         with connection.transaction():
             self.run_id: int = connection.execute(statement("open_run"), {"name": name}).fetchall()[0][0]
 
@@ -96,9 +96,14 @@ class RunLedger:
 
     def fail(self, error: BaseException) -> None:
         """Mark the run as failed with the first line of its error; without a connection, the next run marks it."""
-        first_line = f"{type(error).__name__}: {error}".splitlines()[0][:1000]
-        with suppress(psycopg.OperationalError), self._connection.transaction():
-            self._connection.execute(statement("fail_run"), {"run_id": self.run_id, "error": first_line})
+        fail_run(self._connection, self.run_id, error)
+
+
+def fail_run(connection: psycopg.Connection[Any], run_id: int, error: BaseException) -> None:
+    """Mark a run as failed with the first line of its error, if the connection still stands."""
+    first_line = f"{type(error).__name__}: {error}".splitlines()[0][:1000]
+    with suppress(psycopg.OperationalError), connection.transaction():
+        connection.execute(statement("fail_run"), {"run_id": run_id, "error": first_line})
 
 
 def _sum_if_known(figures: Iterable[int | None]) -> int | None:
@@ -106,23 +111,36 @@ def _sum_if_known(figures: Iterable[int | None]) -> int | None:
     return None if None in known else sum(figure or 0 for figure in known)
 
 
-def _take_turn(connection: psycopg.Connection[Any], wait: timedelta) -> None:
+def take_turn(connection: psycopg.Connection[Any], lock: int, holder: str, wait: timedelta) -> None:
+    """Take an advisory lock for as long as the connection lasts.
+
+    Raises `RunInProgress` if the wait was in vain, and names the run that the statement `holder` finds.
+    """
     try:
         with connection.transaction():
             connection.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait // MILLISECOND}ms"])
-            connection.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
+            connection.execute("SELECT pg_advisory_lock(%s)", [lock])
     except psycopg.errors.LockNotAvailable:
         with connection.transaction():
-            [(run_id, name, started_at)] = connection.execute(statement("running_run")).fetchall()
+            [(run_id, name, started_at)] = connection.execute(statement(holder)).fetchall()
         raise RunInProgress(
             f"run {run_id} ({name}), which started at {started_at:%Y-%m-%d %H:%M:%S} UTC, still works on the pipeline "
             f"after a wait of {wait}: end it if it hangs, then start again"
         ) from None
 
 
-def run_summary(connection: Any, name: str) -> Summary | None:
+def run_summary(connection: Any, name: str, kind: Literal["live", "restate"] = "live") -> Summary | None:
     """Return the newest record of the run called `name`."""
+    return _summary(connection, "run_summary", {"name": name, "kind": kind})
+
+
+def take_share(connection: Any, name: str) -> Summary | None:
+    """Return the restatement that has served the run called `name` along with its own, if one has; it does so once."""
+    return _summary(connection, "take_share", {"run_name": name})
+
+
+def _summary(connection: Any, name: str, parameters: dict[str, str]) -> Summary | None:
     with connection.cursor() as cursor:
-        cursor.execute(statement("run_summary").decode(), {"name": name})
+        cursor.execute(statement(name).decode(), parameters)
         row = cursor.fetchone()
     return row[0] if row else None

@@ -1,17 +1,14 @@
 """The sink of the live stream: each micro-batch reaches PostgreSQL whole, and once.
 
-Two steps. Every Spark task copies its share of the closed windows into `etl.staged_window` as they stream by, so the
-memory of neither driver nor task grows with their number. Then the driver moves the batch into the result table in one
-short transaction, together with its ledger row and the advance of `sealed_until`.
+Two steps. Every Spark task copies its share of the closed windows into `etl.staged_window` (see `staging`). Then the
+driver moves the batch into the result table in one short transaction, together with its ledger row and the advance of
+`sealed_until`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
-import pyarrow as pa
 from psycopg.types.json import Jsonb
 from pyspark.sql import DataFrame
 
@@ -20,18 +17,7 @@ from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect, statement
-from web_traffic.windows import HIT_COLUMNS
-
-STAGE = pa.schema([("stage_id", pa.string()), ("hits", pa.int64())])
-STAGE_DDL = "stage_id string, hits long"
-COPY_WINDOWS = (
-    "COPY etl.staged_window (stage_id, window_start, window_end, host, referrer, num_hits) FROM STDIN BINARY"
-)
-COPY_TYPES = ("uuid", "timestamptz", "timestamptz", "text", "text", "int8")
-
-
-class StagedWindowsLost(RuntimeError):
-    """The staging table holds other hits than the tasks copied; nothing was committed, a retry writes the batch."""
+from web_traffic.warehouse.staging import StagedWindowsLost, stage_windows
 
 
 class Fenced(NeedsAttention):
@@ -47,36 +33,10 @@ def write_batch(hits: DataFrame, batch: Batch, run_id: int, settings: Settings) 
 
     The plan runs in either case: Spark commits the state of a batch only when its plan has run.
     """
-    stages = hits.select(*HIT_COLUMNS).mapInArrow(_stage_windows(settings), STAGE_DDL).collect()
+    stages = stage_windows(hits, "staged_window", settings)
     with connect(settings) as connection:
         fault_point("before begin")
-        _commit(connection, batch, run_id, {UUID(stage.stage_id): stage.hits for stage in stages})
-
-
-def _stage_windows(settings: Settings) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Return the task that copies its windows into the staging table and reports its stage's id and hits."""
-
-    def stage(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        first = next((batch for batch in batches if batch.num_rows), None)
-        if first is None:
-            return
-        stage_id = uuid4()
-        hits = 0
-        with connect(settings) as connection, connection.cursor().copy(COPY_WINDOWS) as copy:
-            copy.set_types(COPY_TYPES)
-            for window in _rows(first, batches):
-                copy.write_row((stage_id, *window))
-                hits += window[-1]
-        fault_point("windows staged")
-        yield pa.RecordBatch.from_pylist([{"stage_id": str(stage_id), "hits": hits}], schema=STAGE)
-
-    return stage
-
-
-def _rows(first: pa.RecordBatch, others: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
-    for batch in (first, *others):
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
-        fault_point("copying")
+        _commit(connection, batch, run_id, stages)
 
 
 def _commit(connection: psycopg.Connection, batch: Batch, run_id: int, stages: dict[UUID, int]) -> None:

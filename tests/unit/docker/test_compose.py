@@ -62,6 +62,7 @@ def test_nothing_starts_before_what_it_needs(services: dict[str, Service]) -> No
         "airflow-scheduler": after_api_server | {"kafka": "service_healthy", "mail": "service_healthy"},
         "airflow-dag-processor": after_api_server,
         "airflow-triggerer": after_api_server,
+        "watchdog": after_api_server | {"mail": "service_healthy"},
         "traffic": {"kafka": "service_healthy"},
     }
 
@@ -84,6 +85,7 @@ def test_all_state_is_in_named_volumes(services: dict[str, Service]) -> None:
     assert Path(arguments(services["mail"])[-1]).is_relative_to(mounts["mail"]["mail"])
     scheduler = environment(services["airflow-scheduler"])
     assert Path(scheduler["CHECKPOINT_LOCATION"]).is_relative_to(mounts["airflow-scheduler"]["checkpoint"])
+    assert {mounts[name]["alerts"] for name in (*airflow.PROGRAMS, "watchdog")} == {scheduler["ALERT_FOLDER"]}
     assert {mounts[name]["logs"] for name in airflow.PROGRAMS} == {scheduler["AIRFLOW__LOGGING__BASE_LOG_FOLDER"]}
 
 

@@ -23,10 +23,12 @@ def as_embedded(value: str, stack: Stack) -> str:
     places = {
         "postgres:5432": f"{LOOPBACK}:{stack.ports.postgres}",
         "kafka:9092": stack.kafka_url,
+        "mail:1025": f"{LOOPBACK}:{stack.ports.mail}",
         "airflow-api-server:8080": f"{LOOPBACK}:{stack.ports.airflow}",
         "/opt/web-traffic": REPO,
         "/opt/airflow/logs": stack.log_folder / "airflow-tasks",
         "/opt/airflow": airflow.home(stack),
+        "/var/lib/web-traffic/alerts": stack.home / "alerts",
         "/var/lib/web-traffic/checkpoint": stack.checkpoint.parent,
     }
     for inside, embedded in places.items():
@@ -85,10 +87,13 @@ def test_a_component_is_healthy_when_the_api_server_says_so(services: dict[str, 
     assert f'"{airflow.PROGRAMS[name][1]}":{{"status":"healthy"' in check
 
 
-def test_the_traffic_is_that_of_the_embedded_stack(services: dict[str, Service], stack: Stack) -> None:
-    program = all_programs(stack)["traffic"]
-    assert arguments(services["traffic"]) == ("python", *program.command()[1:])
-    ours = environment(services["traffic"])
+@pytest.mark.parametrize("name", ["traffic", "watchdog"])
+def test_our_own_programs_are_those_of_the_embedded_stack(
+    services: dict[str, Service], stack: Stack, name: str
+) -> None:
+    program = all_programs(stack)[name]
+    assert arguments(services[name]) == ("python", *program.command()[1:])
+    ours = environment(services[name])
     assert {key: as_embedded(value, stack) for key, value in ours.items()} == program.environment()
 
 

@@ -1,10 +1,11 @@
 """Settings: what the environment may hold, and what is said when it does not."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from web_traffic.settings import Settings, SettingsError
+from web_traffic.settings import AlertSettings, Interval, RestateSettings, Settings, SettingsError, Share
 
 
 def test_without_an_environment_the_documented_defaults_hold() -> None:
@@ -49,3 +50,61 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_variable(name: str, value: 
     with pytest.raises(SettingsError, match=name) as error:
         Settings.from_environment({name: value})
     assert "s3cret" not in str(error.value)
+
+
+HOUR = {"RESTATE_FROM": "2026-03-29T12:00:00Z", "RESTATE_TO": "2026-03-29T13:00:00+00:00"}
+
+
+def at(clock: str) -> datetime:
+    return datetime.fromisoformat(f"2026-03-29T{clock}:00+00:00")
+
+
+def test_a_restatement_has_an_interval_and_a_day_of_lateness() -> None:
+    request = RestateSettings.from_environment(HOUR)
+    assert request.interval == (at("12:00"), at("13:00"))
+    assert (request.allowed_lateness.total_seconds(), request.dry_run, request.shares) == (86_400, False, ())
+    assert str(request.interval) == "2026-03-29 12:00 to 2026-03-29 13:00 UTC"
+
+
+def test_times_of_any_zone_come_as_utc() -> None:
+    request = RestateSettings.from_environment(HOUR | {"RESTATE_FROM": "2026-03-29T14:00:00+02:00"})
+    assert request.interval == (at("12:00"), at("13:00"))
+
+
+def test_idle_windows_have_no_interval_yet() -> None:
+    assert RestateSettings.from_environment({"CLOSE_IDLE_WINDOWS": "true"}).interval is None
+
+
+def test_shares_are_other_runs_with_their_intervals() -> None:
+    shares = '[["next", "2026-03-29T13:00:00+00:00", "2026-03-29T13:05:00+00:00"]]'
+    request = RestateSettings.from_environment(HOUR | {"RESTATE_SHARES": shares})
+    assert request.shares == (Share("next", Interval(at("13:00"), at("13:05"))),)
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"RESTATE_TO": ""}, "give RESTATE_FROM and RESTATE_TO, or neither and CLOSE_IDLE_WINDOWS=true"),
+        ({"CLOSE_IDLE_WINDOWS": "true"}, "give RESTATE_FROM and RESTATE_TO, or neither and CLOSE_IDLE_WINDOWS=true"),
+        ({"RESTATE_FROM": "2026-03-29T12:01:00Z"}, "RESTATE_FROM=.* must lie on the boundary of a window"),
+        ({"RESTATE_FROM": "2026-03-29T12:00:00"}, "RESTATE_FROM=.* must say its offset from UTC"),
+        ({"RESTATE_TO": "tomorrow"}, "RESTATE_TO='tomorrow' must be a time like 2026-03-29T00:00:00"),
+        ({"RESTATE_FROM": "2026-03-29T13:00:00Z"}, "RESTATE_FROM=.* must be earlier than RESTATE_TO="),
+        ({"ALLOWED_LATENESS": "0"}, "ALLOWED_LATENESS='0' must be a positive whole number"),
+    ],
+)
+def test_what_is_no_restatement_is_refused_with_what_it_may_be(environment: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        RestateSettings.from_environment(HOUR | environment)
+
+
+def test_alerts_go_nowhere_unless_they_are_told_where() -> None:
+    settings = AlertSettings.from_environment({})
+    assert (settings.smtp_url, settings.recipients, settings.urls, settings.airflow_url) == (None, (), (), None)
+    assert settings.run_deadline == timedelta(minutes=20)
+
+
+def test_an_alert_setting_that_makes_no_sense_is_named_without_its_value() -> None:
+    with pytest.raises(SettingsError, match=r"^ALERT_SMTP_URL must look like smtp://host:port") as error:
+        AlertSettings.from_environment({"ALERT_SMTP_URL": "mail:swordfish"})
+    assert "swordfish" not in str(error.value)

@@ -1,5 +1,15 @@
--- The newest run, if it did not account for every record: late is what the books leave over, so it can't be negative,
--- and Spark must report dropped rows exactly when something is late.
-SELECT newest.name, newest.status, newest.read, newest.late, newest.dropped_rows, newest.error
-FROM (SELECT * FROM etl.run ORDER BY run_id DESC LIMIT 1) AS newest
-WHERE newest.status <> 'succeeded' OR newest.late < 0 OR (newest.late = 0) <> (newest.dropped_rows = 0);
+-- The newest run accounts for every record: late is what the books leave over, so it can't be negative, and Spark must
+-- report dropped rows exactly when something is late (dropped_rows is NULL when Spark's own number is not known).
+SELECT
+    r.name,
+    r.status,
+    r.read,
+    r.late,
+    r.dropped_rows,
+    r.error,
+    r.status <> 'succeeded'
+    OR r.late IS NULL
+    OR r.late < 0
+    OR coalesce((r.late = 0) <> (r.dropped_rows = 0), FALSE) AS is_offender
+FROM scope
+INNER JOIN etl.run AS r ON scope.run_id = r.run_id;

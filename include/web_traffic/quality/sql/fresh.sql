@@ -1,5 +1,14 @@
--- The pipeline, if no window was closed for an hour: nothing is sent, or the events that are sent do not get here.
--- A pipeline that has never closed a window has nothing to check.
-SELECT name, sealed_until, now() AS checked_at
-FROM etl.pipeline
-WHERE name = 'web_traffic' AND sealed_until > '-infinity' AND sealed_until < now() - interval '1 hour';
+-- How far, in minutes, the high-water mark is behind the newest event. A topic that is silent has no newer event, so
+-- silence alone is no offence; neither is a pipeline that has never closed a window.
+WITH behind AS (
+    SELECT
+        p.sealed_until,
+        (scope.observed ->> 'newest_event_at')::timestamptz AS newest_event_at,
+        extract(EPOCH FROM (scope.observed ->> 'newest_event_at')::timestamptz - p.sealed_until) / 60 AS minutes,
+        scope.rule_limit
+    FROM etl.pipeline AS p
+    CROSS JOIN scope
+    WHERE p.name = 'web_traffic' AND p.sealed_until > '-infinity'
+)
+
+SELECT sealed_until, newest_event_at, minutes AS observed, minutes > rule_limit AS is_offender FROM behind;

@@ -1,18 +1,5 @@
--- Windows that stand in the table more than once, among those that the newest run has closed.
-WITH sealed AS (
-    SELECT
-        coalesce(lag(sealed_until) OVER (ORDER BY run_id), '-infinity') AS before_run,
-        sealed_until AS after_run,
-        run_id
-    FROM etl.run
-    WHERE status = 'succeeded'
-),
-
-newest AS (SELECT before_run, after_run FROM sealed ORDER BY run_id DESC LIMIT 1)
-
-SELECT w.window_start, w.host, w.referrer, count(*) AS rows_found
+-- Windows that stand in the table more than once.
+SELECT w.window_start, w.host, w.referrer, count(*) AS rows_found, count(*) > 1 AS is_offender
 FROM public.aggregated_web_traffic AS w
-CROSS JOIN newest AS n
-WHERE w.window_end > n.before_run AND w.window_end <= n.after_run
-GROUP BY w.window_start, w.host, w.referrer
-HAVING count(*) > 1;
+INNER JOIN scope ON w.window_start > scope.since - interval '5 minutes' AND w.window_start <= scope.until - interval '5 minutes'
+GROUP BY w.window_start, w.host, w.referrer;

@@ -1,9 +1,9 @@
--- Begin a run, and let the pipeline belong to it. Run under the advisory lock: a run that is still open has ended
+-- Begin a live run, and let the pipeline belong to it. Run under the advisory lock: a run that is still open has ended
 -- without saying so.
 WITH ended AS (
     UPDATE etl.run
     SET status = 'failed', ended_at = now(), error = 'ended without closing its books'
-    WHERE status = 'running'
+    WHERE status = 'running' AND kind = 'live'
 ),
 
 opened AS (

@@ -1,0 +1,62 @@
+"""# Web traffic, restated
+
+Restates each day once the events that may come late are in: its closed windows are counted again from Kafka, and what
+differs is replaced in one transaction. The live runs of `web_traffic` go on meanwhile.
+
+| Task | What it does | When it fails |
+|---|---|---|
+| `await_late_events` | waits for the allowed lateness (`ALLOWED_LATENESS`, a day) after the day's end | - |
+| `prepare` | applies migrations, makes the topic | PostgreSQL or Kafka does not answer: see the last line of its log |
+| `restate` | counts the day's windows again | its log says what speaks against it; the table is as it was |
+| `check_quality` | applies the rules of windows | its error names the rule, its log the offenders |
+| `publish` | asset event `aggregated_web_traffic` with the summary | - |
+
+**What has changed?** `etl.restatement` holds each changed row with its old and its new value, `etl.run` the totals.
+
+**What do I do now?** Clear the failed task: a restatement changes all or nothing, and can be repeated. A refusal
+(retention, another topic, windows that are not closed) says what it needs. Days of the past: a backfill of this DAG.
+See docs/backfills.md.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from airflow.sdk import DAG, CronDataIntervalTimetable
+
+from web_traffic_airflow.alerts import DAG_ALERTS, TASK_ALERTS
+from web_traffic_airflow.params import RESTATE_PARAMS
+from web_traffic_airflow.quality import WebTrafficQualityOperator
+from web_traffic_airflow.restating import RestateOperator
+from web_traffic_airflow.retries import BY_CAUSE
+from web_traffic_airflow.tasks import await_late_events, prepare, publish
+
+JOBS = Path(__file__).parent.parent / "include" / "web_traffic" / "jobs"
+
+with DAG(
+    "web_traffic_restatement",
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=3,  # one that waits for late events, one that works, and one by hand
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(seconds=30),
+        "retry_exponential_backoff": True,
+        "retry_policy": BY_CAUSE,
+        "execution_timeout": timedelta(minutes=5),
+        **TASK_ALERTS,
+    },
+    **DAG_ALERTS,
+    params=RESTATE_PARAMS,
+    doc_md=__doc__,
+    tags=["web-traffic"],
+):
+    restate = RestateOperator(
+        task_id="restate",
+        application=str(JOBS / "restate.py"),
+        execution_timeout=timedelta(hours=1),
+        max_active_tis_per_dag=1,
+    )
+    check_quality = WebTrafficQualityOperator(task_id="check_quality", restated=restate.output)
+
+    await_late_events() >> prepare() >> restate >> check_quality >> publish([restate.output])

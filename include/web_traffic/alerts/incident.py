@@ -1,0 +1,56 @@
+"""What a person is told of."""
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Severity = Literal["warning", "error"]
+LONGEST_ERROR = 400
+_SECRETS = (
+    (re.compile(r"(://[^\s/:@]*:)\S+@"), r"\1***@"),
+    (
+        re.compile(
+            r"(?i)\b(\w*(?:password|passwd|secret|token|api_?key)\w*[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;]+)"
+        ),
+        r"\1***",
+    ),
+    (re.compile(r"\{.*\}"), "{…}"),
+)
+
+
+def first_line(error: object) -> str:
+    """The first line of an error, without passwords and event contents: what is in braces is left out."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    line = lines[0]
+    for pattern, instead in _SECRETS:
+        line = pattern.sub(instead, line)
+    return line if len(line) <= LONGEST_ERROR else line[: LONGEST_ERROR - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One failure of something; failures with the same key that follow it belong to the same incident.
+
+    `error` and `title` reach people: give them through `first_line`.
+    """
+
+    key: str
+    title: str
+    error: str
+    next_step: str
+    failure: str
+    """Which failure it is: the same one counts once, whoever reports it."""
+    severity: Severity = "error"
+    run_name: str | None = None
+    links: dict[str, str] = field(default_factory=dict)
+    """Addresses by what is there."""
+    books: dict[str, Any] | None = None
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def without(self, *secrets: str) -> "Incident":
+        """Return the incident with these passwords left out of its texts."""
+        title, error = self.title, self.error
+        for secret in filter(None, secrets):
+            title, error = title.replace(secret, "***"), error.replace(secret, "***")
+        return replace(self, title=title, error=error)

@@ -1,0 +1,7 @@
+-- Close the open incidents of these keys, and have their channels told.
+UPDATE etl.alert
+SET
+    resolved_at = greatest(%(at)s, last_at),
+    unsent = unsent || array(SELECT 'recovered ' || channel FROM unnest(channels) AS channel)
+WHERE key = any(%(keys)s) AND resolved_at IS NULL
+RETURNING key;

@@ -1,0 +1,21 @@
+-- When a live run was checked last, if that is longer ago than the deadline. Before the first one nothing is overdue, and
+-- neither while a failure of one of the DAG's tasks is known: that is why there is no newer one.
+WITH newest AS (
+    SELECT max(q.checked_at) AS checked_at
+    FROM etl.quality_result AS q
+    LEFT JOIN etl.run AS r ON q.run_id = r.run_id
+    WHERE q.table_name = 'aggregated_web_traffic' AND r.kind IS DISTINCT FROM 'restate'
+)
+
+SELECT n.checked_at
+FROM newest AS n
+WHERE
+    n.checked_at < now() - %(deadline)s
+    AND NOT EXISTS (
+        SELECT 1 FROM etl.alert AS a
+        WHERE
+            a.resolved_at IS NULL
+            AND a.severity = 'error'
+            AND (a.key = 'web_traffic' OR a.key LIKE 'web_traffic/%%')
+            AND a.key <> 'web_traffic/standstill'
+    );

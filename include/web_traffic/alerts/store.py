@@ -1,0 +1,112 @@
+"""Incidents in `etl.alert`, and the delivery of their messages."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from web_traffic.alerts.channels import Channel, ChannelDown
+from web_traffic.alerts.incident import Incident
+from web_traffic.alerts.message import KINDS, Kind, Story, write
+
+log = logging.getLogger(__name__)
+Connection = psycopg.Connection[Any]
+
+
+def open_incident(
+    connection: Connection,
+    incident: Incident,
+    channels: Sequence[str],
+    *,
+    unsent: Sequence[str] | None = None,
+    failures: int = 1,
+    last_at: datetime | None = None,
+) -> None:
+    """Open an incident for these channels, or count one more failure of the one that is open.
+
+    A failure that is known already changes nothing. `unsent`, `failures` and `last_at` are those of an incident that
+    has a history already, from the time when PostgreSQL was down.
+    """
+    row = asdict(incident) | {
+        "links": Jsonb(incident.links),
+        "books": Jsonb(incident.books) if incident.books else None,
+        "channels": list(channels),
+        "unsent": [entry("opened", name) for name in channels] if unsent is None else list(unsent),
+        "failures": failures,
+        "last_at": last_at or incident.at,
+    }
+    with connection.transaction():
+        connection.execute(statement("open_incident"), row)
+
+
+def close_incidents(connection: Connection, keys: Sequence[str], at: datetime) -> list[str]:
+    """Close the incidents with these keys, if they are open, and return the keys of those that were."""
+    with connection.transaction():
+        closed = connection.execute(statement("close_incidents"), {"keys": list(keys), "at": at})
+        return [key for (key,) in closed]
+
+
+def deliver(connection: Connection, channels: Sequence[Channel]) -> list[ChannelDown]:
+    """Send all unsent messages, the oldest first, and return what kept some from being sent.
+
+    A channel that is down is not tried again, and its messages keep their order: no recovery before its incident.
+    """
+    up = {channel.name: channel for channel in channels}
+    failures: list[ChannelDown] = []
+    while up:
+        try:
+            if not _deliver_one(connection, up):
+                break
+        except _Down as down:
+            del up[down.channel.name]
+            log.warning("%s", down.reason)
+            failures.append(down.reason)
+    return failures
+
+
+def entry(kind: Kind, channel: str) -> str:
+    """The entry of a message in `unsent`."""
+    return f"{kind} {channel}"
+
+
+class _Down(Exception):
+    def __init__(self, channel: Channel, reason: ChannelDown) -> None:
+        self.channel = channel
+        self.reason = reason
+
+
+def _deliver_one(connection: Connection, channels: dict[str, Channel]) -> bool:
+    """Send one message in a transaction of its own; False when there is none."""
+    wanted = [entry(kind, name) for kind in KINDS for name in channels]
+    with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(statement("claim_incident"), {"wanted": wanted}).fetchone()
+        if row is None:
+            return False
+        next_one = next(one for one in wanted if one in row["unsent"])
+        channel = channels[next_one.partition(" ")[2]]
+        kind = next(kind for kind in KINDS if entry(kind, channel.name) == next_one)
+        try:
+            channel.send(write(kind, _story(row)))
+        except ChannelDown as error:
+            raise _Down(channel, error) from error
+        cursor.execute(statement("mark_sent"), {"alert_id": row["alert_id"], "entry": next_one})
+    return True
+
+
+def _story(row: dict[str, Any]) -> Story:
+    names = ("key", "title", "error", "next_step", "failure", "severity", "run_name", "links", "books")
+    incident = Incident(**{name: row[name] for name in names}, at=row["first_at"])
+    return Story(incident, row["failures"], row["first_at"], row["last_at"], row["resolved_at"])
+
+
+@cache
+def statement(name: str) -> bytes:
+    """Return the SQL statement in `alerts/sql/<name>.sql`."""
+    return (resources.files("web_traffic.alerts") / "sql" / f"{name}.sql").read_bytes()

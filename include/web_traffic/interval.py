@@ -1,0 +1,201 @@
+"""What must hold before an interval is restated, and which records are read for it.
+
+What does not hold is refused, with a way out where there is one; the table is then as it was. Partial data never
+replaces whole data: a restatement reads at least what the windows were counted from.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from web_traffic.checkpoint import Checkpoint, Offsets
+from web_traffic.errors import NeedsAttention
+from web_traffic.gate import decide
+from web_traffic.guard import Fingerprint
+from web_traffic.kafka import Found, Topic, find_since
+from web_traffic.lateness import Acceptance, ReadRange
+from web_traffic.settings import WINDOW, Interval, RestateSettings, Settings, Share
+from web_traffic.warehouse.connection import statement
+from web_traffic.windows import WATERMARK
+
+SAME = ("topic id", "window", "watermark delay", "keys")
+"""What a restatement must have in common with the runs that have written the windows."""
+
+
+class NotSealed(NeedsAttention):
+    """The live run may still write windows of the interval; nothing was changed."""
+
+
+class RetentionGap(NeedsAttention):
+    """Kafka no longer holds all records of the interval; nothing was changed."""
+
+
+class CountedOtherwise(NeedsAttention):
+    """The windows were counted from another topic or by other rules, so they can't be counted again."""
+
+
+class NotIdle(NeedsAttention):
+    """No windows can be closed: there are newer events, or nothing is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is restated, from which records."""
+
+    interval: Interval
+    start_offsets: Offsets
+    end_offsets: Offsets
+    """Exclusive."""
+    acceptance: Acceptance
+    shares: tuple[Share, ...]
+    """The other runs whose intervals lie in it."""
+    idle_after: tuple[UUID, int] | None
+    """Query and newest batch of the live run, if the restatement is to close the windows that these have left open."""
+
+
+def make_plan(
+    settings: Settings,
+    request: RestateSettings,
+    connection: psycopg.Connection[Any],
+    topic: Topic,
+    expected: Fingerprint,
+    now: datetime,
+) -> Plan:
+    """Plan the restatement of an interval, or of the idle windows; raises one of this module's errors.
+
+    The interval stretches over those of the runs that it can serve as well, as far as nothing speaks against that.
+    """
+    with connection.transaction():
+        [(sealed_until,)] = connection.execute(statement("sealed_until")).fetchall()
+    idle_after = None
+    if request.interval is None:
+        interval, idle_after = _open_windows(settings, topic, sealed_until, now)
+    else:
+        interval = request.interval
+        require_sealed(interval, sealed_until)
+    shares = [share for share in request.shares if sealed_until and share.interval.end <= sealed_until]
+    shares.sort(key=lambda share: abs(share.interval.start - interval.start))
+    while True:
+        try:
+            offsets = _offsets(settings, request, connection, topic, expected, _stretch(interval, shares))
+            break
+        except NeedsAttention:
+            if not shares:
+                raise
+            shares = shares[: len(shares) // 2]  # the nearer ones
+    acceptance = Acceptance.of(request.allowed_lateness, _read_ranges(connection, topic, *offsets))
+    return Plan(_stretch(interval, shares), *offsets, acceptance, tuple(shares), idle_after)
+
+
+def require_sealed(interval: Interval, sealed_until: datetime | None) -> None:
+    """Raise `NotSealed` unless the live stream is through with all windows of the interval."""
+    if sealed_until is None or interval.end > sealed_until:
+        raise NotSealed(
+            f"{interval}: windows are sealed until {sealed_until or 'no time yet'}, the live run may still write "
+            f"these: restate them once a run has read an event of {interval.end + WATERMARK} or later; "
+            "where no such event will come, close_idle_windows closes what is open"
+        )
+
+
+def _stretch(interval: Interval, shares: Iterable[Share]) -> Interval:
+    intervals = [interval, *(share.interval for share in shares)]
+    return Interval(min(each.start for each in intervals), max(each.end for each in intervals))
+
+
+def _open_windows(
+    settings: Settings, topic: Topic, sealed_until: datetime | None, now: datetime
+) -> tuple[Interval, tuple[UUID, int]]:
+    """Return the windows that are open and will not be closed by any event that is there."""
+    checkpoint = Checkpoint(settings.checkpoint_location)
+    newest = checkpoint.newest_planned()
+    watermark = checkpoint.batch(newest).watermark if newest is not None else None
+    if newest is None or watermark is None or sealed_until is None:
+        raise NotIdle("the live run has counted no event yet: there is nothing to close")
+    decision = decide(checkpoint, topic.end_offsets, lambda *_: True)
+    if decision.must_run:
+        raise NotIdle(f"the live run is not through ({decision.reason}): let it run once, then close what is open")
+    newest_event = watermark + WATERMARK
+    interval = Interval(_floor(sealed_until), _floor(newest_event) + WINDOW)
+    if interval.start >= interval.end:
+        raise NotIdle(f"no window is open: all up to {sealed_until} are closed")
+    if interval.end + WATERMARK > now:
+        raise NotIdle(f"the window of the newest event ends at {interval.end}: wait for a minute longer than that")
+    return interval, (checkpoint.batch(newest).query_id, newest)
+
+
+def _floor(at: datetime) -> datetime:
+    return at - (at - datetime.min.replace(tzinfo=at.tzinfo)) % WINDOW
+
+
+def _offsets(
+    settings: Settings,
+    request: RestateSettings,
+    connection: psycopg.Connection[Any],
+    topic: Topic,
+    expected: Fingerprint,
+    interval: Interval,
+) -> tuple[Offsets, Offsets]:
+    """Return between which offsets the events of an interval lie.
+
+    An accepted event is at most the clock skew ahead of its Kafka timestamp, and Kafka timestamps are out of order by
+    no more than that.
+    """
+    oldest = interval.start - settings.max_clock_skew
+    newest = interval.end + request.allowed_lateness + settings.max_clock_skew
+    [first, last] = find_since(settings, topic, [oldest, newest])
+    _require_held(interval, topic, first, oldest)
+    end_offsets = {partition: found.offset for partition, found in last.items()}
+    for known in _require_same(connection, interval, expected):
+        end_offsets = {partition: max(end, known.get(partition, 0)) for partition, end in end_offsets.items()}
+    start_offsets = {partition: min(found.offset, end_offsets[partition]) for partition, found in first.items()}
+    return start_offsets, end_offsets
+
+
+def _require_held(interval: Interval, topic: Topic, first: dict[str, Found], oldest: datetime) -> None:
+    gaps = [
+        f"partition {partition} begins at offset {found.offset}, "
+        + (f"of {found.timestamp:%Y-%m-%d %H:%M:%S} UTC" if found.timestamp else "where nothing is left")
+        for partition, found in first.items()
+        if 0 < topic.first_offsets[partition] >= found.offset
+    ]
+    if gaps:
+        raise RetentionGap(
+            f"{interval}: its events may be as old as {oldest:%Y-%m-%d %H:%M:%S} UTC in Kafka, which has deleted "
+            f"records of that age ({'; '.join(gaps)}): only what came later can be restated"
+        )
+
+
+def _require_same(connection: psycopg.Connection[Any], interval: Interval, expected: Fingerprint) -> list[Offsets]:
+    """Return how far those have read that have written the interval's windows."""
+    parameters = {"restate_from": interval.start, "first_end": interval.start + WINDOW, "restate_to": interval.end}
+    with connection.transaction():
+        writers = connection.execute(statement("window_writers"), parameters).fetchall()
+    for fingerprint, _ in writers:
+        different = [
+            f"{name} was {fingerprint.get(name)}, is {expected[name]}"
+            for name in SAME
+            if fingerprint.get(name) != expected[name]
+        ]
+        if different:
+            raise CountedOtherwise(
+                f"{interval}: its windows were counted otherwise ({'; '.join(different)}); "
+                "they stay as they are: only what was counted since can be restated"
+            )
+    return [end_offsets for _, end_offsets in writers]
+
+
+def _read_ranges(
+    connection: psycopg.Connection[Any], topic: Topic, start_offsets: Offsets, end_offsets: Offsets
+) -> list[ReadRange]:
+    parameters = {
+        "topic_id": topic.id,
+        "start_offsets": Jsonb(start_offsets),
+        "end_offsets": Jsonb(end_offsets),
+    }
+    with connection.transaction():
+        return [ReadRange(*row) for row in connection.execute(statement("read_ranges"), parameters)]

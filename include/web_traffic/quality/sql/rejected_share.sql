@@ -1,0 +1,11 @@
+-- The share of records that are no valid event, of the records that the newest run has read. A share of fewer than 1,000
+-- records says nothing.
+SELECT
+    r.name,
+    r.read,
+    r.rejected,
+    r.rejected::double precision / r.read AS observed,
+    r.rejected::double precision / r.read > scope.rule_limit AS is_offender
+FROM scope
+INNER JOIN etl.run AS r ON scope.run_id = r.run_id
+WHERE r.read >= 1000;

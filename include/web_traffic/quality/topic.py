@@ -1,0 +1,92 @@
+"""What the rules of `aggregated_web_traffic` need to know of the world outside of the database."""
+
+import logging
+import random
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from web_traffic.kafka import Topic, describe_topic, find_since
+from web_traffic.quality.runner import Scope, statement
+from web_traffic.recount.rules import Hit, classify, written
+from web_traffic.recount.sample import recount_window
+from web_traffic.recount.sources import RecountImpossible, read_topic
+from web_traffic.settings import Settings
+
+log = logging.getLogger(__name__)
+
+WINDOW = timedelta(minutes=5)
+NEWEST_WINDOWS = 24
+"""Of the windows of a check, those that the topic is asked about: two hours."""
+TAIL = 100
+"""Records of each partition among which the newest event is looked for; events come a little out of order."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def run_scope(settings: Settings, connection: psycopg.Connection[Any]) -> Scope:
+    """Return what a check of `aggregated_web_traffic` is about: the newest run, its windows, and what is in the topic.
+
+    Changes nothing. Raises `KafkaUnavailable` or `TopicMissing` when the topic can't be asked.
+    """
+    with connection.transaction():
+        [(run_id, since, until)] = connection.execute(statement("run_scope")).fetchall()
+    topic = describe_topic(settings)
+    observed: dict[str, Any] = {"end_offsets": topic.end_offsets}
+    if newest_event_at := _newest_event_at(settings, topic):
+        observed["newest_event_at"] = newest_event_at
+    if windows := list(_newest_windows(since, until)):
+        observed |= _observe_windows(settings, connection, topic, windows, seed=run_id)
+    return Scope(settings.run_name, run_id, since, until, observed)
+
+
+def _newest_event_at(settings: Settings, topic: Topic) -> str | None:
+    """Return the newest event time at the end of the topic, by the rules of the recount."""
+    ranges = {
+        int(partition): (max(topic.first_offsets[partition], end - TAIL), end)
+        for partition, end in topic.end_offsets.items()
+    }
+    now_us, skew_us = time.time_ns() // 1000, settings.max_clock_skew // timedelta(microseconds=1)
+    verdicts = (
+        classify(record.value, min(record.timestamp_ms * 1000, now_us) + skew_us)
+        for record in read_topic(settings, ranges)
+    )
+    newest_us = max((verdict.event_us for verdict in verdicts if isinstance(verdict, Hit)), default=None)
+    return None if newest_us is None else written(newest_us)
+
+
+def _newest_windows(since: datetime | None, until: datetime | None) -> Iterator[datetime]:
+    """Yield the starts of the last windows that end after `since` and not after `until`."""
+    if since is None or until is None:
+        return
+    window_start = until - (until - EPOCH) % WINDOW - WINDOW
+    for _ in range(NEWEST_WINDOWS):
+        if window_start + WINDOW <= since:
+            return
+        yield window_start
+        window_start -= WINDOW
+
+
+def _observe_windows(
+    settings: Settings, connection: psycopg.Connection[Any], topic: Topic, windows: list[datetime], seed: int
+) -> dict[str, Any]:
+    """Count the topic's records by window, and recount one of the windows."""
+    boundaries = [windows[-1], *(window + WINDOW for window in reversed(windows))]
+    totals = [sum(one.offset for one in found.values()) for found in find_since(settings, topic, boundaries)]
+    records = {
+        start.isoformat(): end - begin
+        for start, begin, end in zip(boundaries[:-1], totals[:-1], totals[1:], strict=True)
+    }
+    observed: dict[str, Any] = {"records_by_window": records}
+    sampled_window = random.Random(seed).choice(windows)  # noqa: S311  a retry takes the same
+    [found] = find_since(settings, topic, [sampled_window - settings.max_clock_skew])
+    first_offsets = {partition: one.offset for partition, one in found.items()}
+    try:
+        hits = recount_window(settings, connection, topic.id, sampled_window, first_offsets)
+    except RecountImpossible as error:
+        log.info("window %s is not recounted: %s", sampled_window, error)
+        return observed
+    rows = [{"host": host, "referrer": referrer, "num_hits": number} for (host, referrer), number in hits.items()]
+    return observed | {"sampled_window": sampled_window.isoformat(), "recount": rows}

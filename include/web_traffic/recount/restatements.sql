@@ -1,0 +1,12 @@
+-- The restatements that were written, in their order; times in microseconds since the epoch.
+SELECT
+    (extract(EPOCH FROM r.restate_from) * 1000000)::bigint AS from_us,
+    (extract(EPOCH FROM r.restate_to) * 1000000)::bigint AS to_us,
+    (extract(EPOCH FROM r.allowed_lateness) * 1000000)::bigint AS allowed_lateness_us,
+    (extract(EPOCH FROM r.started_at) * 1000000)::bigint AS started_us,
+    r.start_offsets,
+    r.end_offsets,
+    r.closes_idle_windows
+FROM etl.run AS r
+WHERE r.kind = 'restate' AND r.status = 'succeeded' AND NOT r.dry_run
+ORDER BY r.run_id;

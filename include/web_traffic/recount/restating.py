@@ -1,0 +1,104 @@
+"""What restated windows must hold: late events count in them."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from web_traffic.recount.counting import Batch, Expected, Finder, Place, Record, Window
+from web_traffic.recount.rules import WINDOW_US, Hit, classify
+
+_NEVER_FUTURE_US = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Restatement:
+    """A restatement that was written; times in microseconds since the epoch."""
+
+    from_us: int
+    to_us: int
+    allowed_lateness_us: int
+    started_us: int
+    """Its clock: an event far ahead of it is from the future."""
+    start_offsets: dict[int, int]
+    end_offsets: dict[int, int]
+    """Exclusive."""
+    closes_idle_windows: bool
+
+
+class Restated:
+    """The restated windows: each holds what the newest restatement of its interval must have found.
+
+    An event counts in it if it was read before the restatement's end, was not rejected before that began, was not from
+    the future then, and was not too late: the live run had not sealed its window when it read the event, or the event
+    reached Kafka within the allowed lateness of the window's end. Where the restatement began to read does not matter
+    here: an event that it should have read and has not shows as a difference.
+    """
+
+    def __init__(
+        self,
+        restatements: list[Restatement],
+        batches: list[Batch],
+        max_clock_skew_us: int,
+        rejected_us: Mapping[Place, int],
+    ) -> None:
+        self.windows: Counter[Window] = Counter()
+        self._newest: dict[int, Restatement] = {}
+        self._closed_idle: set[int] = set()
+        for restatement in restatements:
+            windows = range(restatement.from_us, restatement.to_us, WINDOW_US)
+            self._newest |= dict.fromkeys(windows, restatement)
+            if restatement.closes_idle_windows:
+                self._closed_idle |= set(windows)
+        self._max_clock_skew_us = max_clock_skew_us
+        self._rejected_us = rejected_us
+        self._finder = Finder(batches)
+        self._sealed_before_us = _sealed_before(batches)
+
+    def watch(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Hand the records on, and count each in its window, if that was restated."""
+        for record in records:
+            if self._newest:
+                self._add(record)
+            yield record
+
+    def correct(self, expected: Expected) -> None:
+        """Put the restated windows in the place of what the live run has made of them.
+
+        Hits of a window that was closed idle, and that the live run has emitted later, are superseded.
+        """
+        for window in [window for window in expected.windows if window[0] in self._newest]:
+            hits = expected.windows.pop(window)
+            if window[0] in self._closed_idle:
+                expected.superseded += hits
+        expected.windows += self.windows
+        if self._closed_idle:
+            closed_until_us = max(self._closed_idle) + WINDOW_US
+            expected.sealed_until_us = max(closed_until_us, expected.sealed_until_us or closed_until_us)
+
+    def _add(self, record: Record) -> None:
+        hit = classify(record.value, _NEVER_FUTURE_US)
+        if not isinstance(hit, Hit) or (restatement := self._newest.get(hit.window_us)) is None:
+            return
+        window_end_us, timestamp_us = hit.window_us + WINDOW_US, record.timestamp_ms * 1000
+        was_read = record.offset < restatement.end_offsets.get(record.partition, 0)
+        started_us = restatement.started_us
+        was_rejected = self._rejected_us.get(Place(record.partition, record.offset), started_us) < started_us
+        is_future = hit.event_us > min(timestamp_us, started_us) + self._max_clock_skew_us
+        read_by = self._finder.batches_of(record)
+        was_accepted = any(window_end_us > self._sealed_before_us[index] for index in read_by)
+        if (
+            was_read
+            and not was_rejected
+            and not is_future
+            and (was_accepted or timestamp_us < window_end_us + restatement.allowed_lateness_us)
+        ):
+            self.windows[hit.window_us, hit.host, hit.referrer] += 1
+
+
+def _sealed_before(batches: list[Batch]) -> list[int]:
+    """Return what was sealed before each batch; the first one runs under a watermark of 1970."""
+    sealed_us, sealed_before = 0, []
+    for batch in batches:
+        sealed_before.append(sealed_us)
+        sealed_us = max(sealed_us, batch.watermark_us or 0)
+    return sealed_before

@@ -1,0 +1,56 @@
+"""A recount of one window: cheap enough for every run."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from importlib import resources
+from typing import Any
+
+import psycopg
+
+from web_traffic.recount.counting import tally
+from web_traffic.recount.rules import microseconds
+from web_traffic.recount.sources import RecountImpossible, as_batch, offset_ranges, read_topic, rejected_times
+from web_traffic.settings import Settings
+
+MOST_RECORDS = 200_000
+"""Offsets that a sample may read: about two seconds."""
+
+
+def recount_window(
+    settings: Settings,
+    connection: psycopg.Connection[Any],
+    topic_id: str,
+    window_start: datetime,
+    first_offsets: Mapping[str, int],
+) -> Counter[tuple[str, str | None]]:
+    """Count the hits of a sealed window again from the topic, by host and referrer.
+
+    `first_offsets` are, by partition, those from which records can be of the window: what was sent before it began,
+    less the clock skew, can't. All of a query's batches up to the one that has closed the window take part: in none
+    of them was it late. Raises `RecountImpossible` when Kafka does not hold the records any more, or when they are
+    too many.
+    """
+    about = {"window_start": window_start, "skew": settings.max_clock_skew}
+    statement = (resources.files("web_traffic.recount") / "window_batches.sql").read_bytes()
+    with connection.transaction():
+        batches = [as_batch(*row) for row in connection.execute(statement, about)]
+    ranges = {
+        partition: (min(max(start, first_offsets.get(str(partition), 0)), end), end)
+        for partition, (start, end) in offset_ranges(batches).items()
+    }
+    offsets = sum(end - start for start, end in ranges.values())
+    if offsets > MOST_RECORDS:
+        raise RecountImpossible(f"{offsets:,} offsets are too many for a sample (the limit is {MOST_RECORDS:,})")
+    with connection.transaction():
+        starts = {str(partition): start for partition, (start, _) in ranges.items()}
+        rejected_us = rejected_times(connection, topic_id, starts)
+    skew_us = settings.max_clock_skew // timedelta(microseconds=1)
+    tallies = tally(read_topic(settings, ranges), batches, skew_us, rejected_us)
+    window_us = microseconds(window_start)
+    hits: Counter[tuple[str, str | None]] = Counter()
+    for counted in tallies:
+        for (start_us, host, referrer), number in counted.hits.items():
+            if start_us == window_us:
+                hits[host, referrer] += number
+    return hits

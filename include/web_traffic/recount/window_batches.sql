@@ -1,0 +1,27 @@
+-- The batches that can have read records of a window: of the query that closed it first, up to the batch that did so. An
+-- event is never further ahead of the planning of its batch than the skew allows.
+WITH about AS (
+    SELECT
+        %(window_start)s::timestamptz + interval '5 minutes' AS window_end,
+        %(window_start)s::timestamptz - %(skew)s::interval AS sent_from
+),
+
+closing AS (
+    SELECT b.query_id, b.batch_id
+    FROM etl.batch AS b
+    INNER JOIN about AS a ON b.watermark >= a.window_end
+    ORDER BY b.committed_at, b.batch_id
+    LIMIT 1
+)
+
+SELECT
+    b.query_id::text AS query_id,
+    b.batch_id,
+    b.start_offsets,
+    b.end_offsets,
+    (extract(EPOCH FROM b.watermark) * 1000000)::bigint AS watermark_us,
+    (extract(EPOCH FROM b.planned_at) * 1000000)::bigint AS planned_us
+FROM etl.batch AS b
+INNER JOIN closing AS c ON b.query_id = c.query_id AND b.batch_id <= c.batch_id
+INNER JOIN about AS a ON b.planned_at >= a.sent_from
+ORDER BY b.batch_id;

@@ -1,0 +1,124 @@
+"""The record of one restatement, and the one transaction by which it replaces what differs."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from web_traffic.faults import fault_point
+from web_traffic.interval import NotIdle, Plan, require_sealed
+from web_traffic.settings import RestateSettings
+from web_traffic.warehouse.connection import statement
+from web_traffic.warehouse.ledger import Summary, fail_run, take_turn
+from web_traffic.warehouse.staging import StagedWindowsLost
+
+ADVISORY_LOCK = 0x7765_6276  # any number that nothing else in the database uses
+RESTATEMENT_WAIT = timedelta(minutes=30)
+"""How long a restatement waits for the one before."""
+
+Figures = dict[str, Any]
+
+
+class RestatementLedger:
+    """The record of one restatement in `etl.run`, from its start to its commit.
+
+    Restatements follow one another by an advisory lock, which is not that of the live run: live runs go on meanwhile.
+    The connection that holds the lock is the one that commits, so who has lost the lock can't write any more.
+    """
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        name: str,
+        request: RestateSettings,
+        wait: timedelta = RESTATEMENT_WAIT,
+    ) -> None:
+        """Wait for the restatement before, if there is one, and enter this one as running.
+
+        Raises `RunInProgress` if the wait was in vain.
+        """
+        self._connection = connection
+        self._request = request
+        take_turn(connection, ADVISORY_LOCK, "running_restatement", wait)
+        run = {
+            "name": name,
+            "allowed_lateness": request.allowed_lateness,
+            "dry_run": request.dry_run,
+            "closes_idle_windows": request.interval is None,
+        }
+        self.run_id: int
+        self.started_at: datetime
+        """The restatement's clock: an event that is ahead of it is from the future, whatever its Kafka timestamp."""
+        with connection.transaction():
+            [(self.run_id, self.started_at)] = connection.execute(statement("open_restatement"), run).fetchall()
+
+    def note(self, plan: Plan) -> None:
+        """Note the interval and the records from which it will be counted."""
+        with self._connection.transaction():
+            self._connection.execute(statement("plan_restatement"), self._row(plan))
+
+    def commit(self, plan: Plan, stages: dict[UUID, int], phases: dict[str, float]) -> Summary:
+        """Replace what differs between the staged windows and the table, and return the restatement's summary.
+
+        One transaction, which holds up live commits only for as long as the changed rows take; a dry run takes the
+        changes back in it. Raises `NotSealed`, `NotIdle` or `StagedWindowsLost`, and has then changed nothing.
+        """
+        row = self._row(plan) | {"stage_ids": list(stages), "phases": Jsonb(phases)}
+        with self._connection.transaction():
+            with self._connection.transaction():
+                figures = self._replace(plan, row, stages)
+                if self._request.dry_run:
+                    raise psycopg.Rollback
+            for share in plan.shares:
+                self._connection.execute(statement("share_restatement"), row | {"run_name": share.name})
+            self._connection.execute("TRUNCATE etl.staged_restatement")
+            summary: Summary = self._connection.execute(statement("close_restatement"), row | figures).fetchall()[0][0]
+            fault_point("restatement written")
+        return summary
+
+    def _replace(self, plan: Plan, row: Figures, stages: dict[UUID, int]) -> Figures:
+        names = ("windows_checked", "windows_changed", "hits_before", "hits_after")
+        figures: Figures = dict(zip(names, self._fetch("find_changes", row), strict=True))
+        if figures["hits_after"] != sum(stages.values()):
+            raise StagedWindowsLost(
+                f"restatement {self.run_id}: {figures['hits_after']} hits staged, {sum(stages.values())} copied"
+            )
+        (biggest,) = self._fetch("biggest_changes", row)
+        fault_point("changes found")
+        self._lock(plan)
+        for step in ("delete_vanished_windows", "update_changed_windows", "insert_new_windows"):
+            self._connection.execute(statement(step), row)
+            fault_point("replacing")
+        if plan.idle_after:
+            self._connection.execute(statement("seal_idle_windows"), row)
+        return figures | {"biggest_changes": Jsonb(biggest)}
+
+    def _lock(self, plan: Plan) -> None:
+        """Hold up live commits until the transaction ends, and see that the plan still holds."""
+        self._connection.execute(statement("lock_pipeline"))
+        sealed_until, *newest_batch = self._fetch("restated_pipeline", {})
+        if plan.idle_after is None:
+            require_sealed(plan.interval, sealed_until)
+        elif tuple(newest_batch) != plan.idle_after:
+            raise NotIdle("a live run has counted newer events meanwhile: nothing was closed")
+
+    def _fetch(self, name: str, parameters: Figures) -> tuple[Any, ...]:
+        row: tuple[Any, ...]
+        [row] = self._connection.execute(statement(name), parameters).fetchall()
+        return row
+
+    def fail(self, error: BaseException) -> None:
+        """Mark the restatement as failed; without a connection, the next one marks it."""
+        fail_run(self._connection, self.run_id, error)
+
+    def _row(self, plan: Plan) -> Figures:
+        return {
+            "run_id": self.run_id,
+            "restate_from": plan.interval.start,
+            "restate_to": plan.interval.end,
+            "start_offsets": Jsonb(plan.start_offsets),
+            "end_offsets": Jsonb(plan.end_offsets),
+            "closes_idle_windows": plan.idle_after is not None,
+        }

@@ -1,0 +1,10 @@
+-- Add the rows that were not there.
+INSERT INTO public.aggregated_web_traffic (window_start, window_end, host, referrer, num_hits)
+SELECT
+    r.window_start,
+    r.window_start + interval '5 minutes' AS window_end,
+    r.host,
+    r.referrer,
+    r.new_hits
+FROM etl.restatement AS r
+WHERE r.run_id = %(run_id)s AND r.change = 'new';

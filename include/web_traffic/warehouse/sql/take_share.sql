@@ -1,0 +1,7 @@
+-- Take the share of a run that a neighbour has served, and return the summary of that restatement.
+WITH taken AS (
+    DELETE FROM etl.shared_restatement WHERE run_name = %(run_name)s RETURNING run_id
+)
+
+SELECT to_jsonb(run.*) AS summary
+FROM etl.run AS run INNER JOIN taken ON run.run_id = taken.run_id;

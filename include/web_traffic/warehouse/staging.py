@@ -1,0 +1,66 @@
+"""The first step of every write to the result table: Spark's tasks copy their windows into a staging table.
+
+The windows go to PostgreSQL as they stream by, so the memory of neither driver nor task grows with their number.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, LiteralString
+from uuid import UUID, uuid4
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from web_traffic.faults import fault_point
+from web_traffic.settings import Settings
+from web_traffic.warehouse.connection import connect
+from web_traffic.windows import HIT_COLUMNS
+
+StagingTable = Literal["staged_window", "staged_restatement"]
+STAGE = pa.schema([("stage_id", pa.string()), ("hits", pa.int64())])
+STAGE_DDL = "stage_id string, hits long"
+COPY_INTO: dict[StagingTable, LiteralString] = {
+    "staged_window": "COPY etl.staged_window (stage_id, window_start, window_end, host, referrer, num_hits) "
+    "FROM STDIN BINARY",
+    "staged_restatement": "COPY etl.staged_restatement "
+    "(stage_id, window_start, window_end, host, referrer, num_hits) FROM STDIN BINARY",
+}
+COPY_TYPES = ("uuid", "timestamptz", "timestamptz", "text", "text", "int8")
+
+
+class StagedWindowsLost(RuntimeError):
+    """The staging table holds other hits than the tasks copied; nothing was committed, a retry writes them."""
+
+
+def stage_windows(hits: DataFrame, table: StagingTable, settings: Settings) -> dict[UUID, int]:
+    """Run the plan of `HIT_COLUMNS` and copy its rows into the staging table; return the hits of each stage by its id.
+
+    A stage is what one task has copied. Rows of attempts that failed stay in the table under ids that nobody knows.
+    """
+    stages = hits.select(*HIT_COLUMNS).mapInArrow(_copier(table, settings), STAGE_DDL).collect()
+    return {UUID(stage.stage_id): stage.hits for stage in stages}
+
+
+def _copier(table: StagingTable, settings: Settings) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return the task that copies its windows into the staging table and reports its stage's id and hits."""
+
+    def stage(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        first = next((batch for batch in batches if batch.num_rows), None)
+        if first is None:
+            return
+        stage_id = uuid4()
+        hits = 0
+        with connect(settings) as connection, connection.cursor().copy(COPY_INTO[table]) as copy:
+            copy.set_types(COPY_TYPES)
+            for window in _rows(first, batches):
+                copy.write_row((stage_id, *window))
+                hits += window[-1]
+        fault_point("windows staged")
+        yield pa.RecordBatch.from_pylist([{"stage_id": str(stage_id), "hits": hits}], schema=STAGE)
+
+    return stage
+
+
+def _rows(first: pa.RecordBatch, others: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
+    for batch in (first, *others):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        fault_point("copying")

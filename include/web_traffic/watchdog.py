@@ -1,0 +1,136 @@
+"""Looks at the pipeline from outside of its tasks, and tells people when it stands still.
+
+`python -m web_traffic.watchdog` looks once, for cron or a systemd timer; `--every 30` goes on. It knows what no task
+can tell: that nothing runs any more, because the scheduler is dead, the DAG is paused or PostgreSQL is down. It also
+sends what could not be sent when it happened.
+"""
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any
+
+import psycopg
+import requests
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from web_traffic.alerts import Incident, offline
+from web_traffic.alerts.channels import channels
+from web_traffic.alerts.incident import first_line
+from web_traffic.alerts.store import close_incidents, deliver, open_incident
+from web_traffic.errors import EXIT_NEEDS_ATTENTION
+from web_traffic.settings import AlertSettings, Settings, SettingsError
+from web_traffic.warehouse.connection import connect
+
+log = logging.getLogger(__name__)
+
+DESCRIPTION = """\
+Look whether the pipeline runs, tell people when it does not, and send what is unsent. Addresses and login come from
+the environment: POSTGRES_URL, POSTGRES_USER, POSTGRES_PASSWORD, AIRFLOW_URL, RUN_DEADLINE, ALERT_SMTP_URL, ALERT_FROM,
+ALERT_EMAIL, ALERT_URLS, ALERT_FOLDER. Exit code 0: no error is open; 1: one is; 2: a message could not be sent, it is
+kept; 78: a setting is wrong.
+"""
+ALL_WELL, INCIDENT_OPEN, NOT_SENT = 0, 1, 2
+POSTGRESQL, STANDSTILL = "postgresql", "web_traffic/standstill"
+PATIENCE_SECONDS = 15
+"""How long Airflow may take to answer, restarts included."""
+COMPONENTS = {"metadatabase": "its database", "scheduler": "the scheduler", "dag_processor": "the DAG processor"}
+
+
+def look(settings: Settings, alerts: AlertSettings) -> int:
+    """Look once and return the exit code."""
+    ways = channels(alerts)
+    try:
+        with closing(connect(settings)) as connection:
+            if not _is_set_up(connection):
+                log.info("the database has no etl.alert yet: the first run of the DAG makes it")
+                return ALL_WELL
+            offline.hand_over(alerts.folder, connection)
+            cause = _standstill(connection, alerts)
+            if cause:
+                open_incident(connection, cause, [way.name for way in ways])
+            close_incidents(connection, [POSTGRESQL] if cause else [POSTGRESQL, STANDSTILL], datetime.now(UTC))
+            not_sent = deliver(connection, ways)
+            is_open = _row(connection, "open_incidents") is not None
+    except psycopg.Error as error:
+        not_sent, is_open = offline.report(alerts.folder, _database_is_down(settings, error), ways), True
+    if not_sent:
+        return NOT_SENT
+    return INCIDENT_OPEN if is_open else ALL_WELL
+
+
+def _is_set_up(connection: psycopg.Connection[Any]) -> bool:
+    with connection.transaction():
+        return connection.execute("SELECT to_regclass('etl.alert') IS NOT NULL").fetchone() == (True,)
+
+
+def _standstill(connection: psycopg.Connection[Any], alerts: AlertSettings) -> Incident | None:
+    """Return why no run can come, or that none has come; a failure that people know of already explains that."""
+    links = {"Page": f"{alerts.airflow_url}/dags/web_traffic"} if alerts.airflow_url else {}
+    if alerts.airflow_url and (complaint := _health(alerts.airflow_url)):
+        return _incident("Airflow does not run", complaint, "start what is down: see its log", links)
+    row = _row(connection, "overdue", {"deadline": alerts.run_deadline})
+    if row is None:
+        return None
+    error = f"no run has been checked since {row[0]:%Y-%m-%d %H:%M:%S} UTC (RUN_DEADLINE is {alerts.run_deadline})"
+    next_step = "is the DAG paused, or its newest run stuck? Look at its page"
+    return _incident("web_traffic does not run", error, next_step, links)
+
+
+def _incident(title: str, error: str, next_step: str, links: dict[str, str]) -> Incident:
+    at = datetime.now(UTC)
+    return Incident(STANDSTILL, title, error, next_step, failure=at.isoformat(), links=links, at=at)
+
+
+def _database_is_down(settings: Settings, error: psycopg.Error) -> Incident:
+    at = datetime.now(UTC)
+    title = f"PostgreSQL at {settings.postgres_url} does not serve"
+    incident = Incident(POSTGRESQL, title, first_line(error), "start it, or see its log", at.isoformat(), at=at)
+    return incident.without(settings.postgres_password)
+
+
+def _health(airflow_url: str) -> str | None:
+    """Return what is wrong with Airflow, by its own report; None if nothing is."""
+    try:
+        report = _patiently(lambda: requests.get(f"{airflow_url}/api/v2/monitor/health", timeout=5).json())
+        ill = [name for component, name in COMPONENTS.items() if report[component]["status"] != "healthy"]
+    except (RetryError, KeyError, TypeError):
+        return f"its API server does not answer at {airflow_url}"
+    return f"{' and '.join(ill)} shows no sign of life" if ill else None
+
+
+def _patiently(ask: Callable[[], Any]) -> Any:
+    patience = stop_after_delay(PATIENCE_SECONDS)
+    return Retrying(retry=retry_if_exception_type(requests.RequestException), wait=wait_fixed(1), stop=patience)(ask)
+
+
+def _row(connection: psycopg.Connection[Any], name: str, parameters: dict[str, Any] | None = None) -> Any:
+    sql = (resources.files("web_traffic.alerts") / "sql" / f"{name}.sql").read_bytes()
+    with connection.transaction():
+        return connection.execute(sql, parameters).fetchone()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m web_traffic.watchdog", description=DESCRIPTION)
+    parser.add_argument("--every", type=int, metavar="SECONDS", help="go on, and look that often")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        settings, alerts = Settings.from_environment(), AlertSettings.from_environment()
+    except SettingsError as error:
+        sys.stderr.write(f"watchdog: {error}\n")
+        return EXIT_NEEDS_ATTENTION
+    while options.every:
+        look(settings, alerts)
+        time.sleep(options.every)
+    return look(settings, alerts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

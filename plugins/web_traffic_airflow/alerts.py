@@ -1,0 +1,149 @@
+"""Callbacks that tell people of failures, and that they are over; a DAG takes them by `DAG_ALERTS` and `TASK_ALERTS`.
+
+What they do is in `web_traffic.alerts`; here it is learnt from Airflow what has happened.
+"""
+
+import logging
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import psycopg
+from airflow.sdk import Context
+from airflow.sdk.configuration import conf
+
+from web_traffic_airflow.connections import alert_environment, job_settings
+
+if TYPE_CHECKING:
+    from web_traffic.alerts import Incident
+    from web_traffic.quality.runner import Result
+    from web_traffic.settings import AlertSettings
+
+log = logging.getLogger(__name__)
+
+DO_WHAT_IT_SAYS = "the error says what to do; then clear the task"
+CLEAR_THE_TASK = "see the end of the log, then clear the task: running it again never loses or doubles anything"
+LOOK_AT_THE_FIGURES = "look at etl.quality_result; nothing has failed"
+KILLED = "the task's process ended without an error of its own: it was killed, or ran out of memory"
+
+
+def on_task_failure(context: Context) -> None:
+    """Tell of the final failure of a task; runs in the task's process, or, if that was killed, elsewhere."""
+    ti, exception = context["ti"], context.get("exception")
+    _report(_task_incident(ti, exception))
+
+
+def on_task_success(context: Context) -> None:
+    """Tell that a task that had failed is green again, and that runs of its DAG come to their tasks again."""
+    ti = context["ti"]
+    _recover(f"{ti.dag_id}/{ti.task_id}", ti.dag_id)
+
+
+def on_dag_failure(context: Context) -> None:
+    """Tell of a run that has failed, if its task could not: a task that was killed runs no callback of its own."""
+    from web_traffic.alerts import Incident
+
+    ti = context.get("ti")
+    if ti is not None and context.get("reason") == "task_failure":
+        _report(_task_incident(ti, None))
+        return
+    dag_id, run_id, reason = context["dag"].dag_id, context["run_id"], context.get("reason")
+    _report(
+        Incident(
+            key=dag_id,
+            title=f"a run of {dag_id} failed",
+            error=str(reason or "no reason given"),
+            next_step="open the run, and clear the task that it stopped at",
+            failure=run_id,
+            run_name=run_id,
+            links={"Page": f"{_airflow_url()}/dags/{dag_id}/runs/{quote(run_id)}"},
+        )
+    )
+
+
+TASK_ALERTS: dict[str, Any] = {"on_failure_callback": on_task_failure, "on_success_callback": on_task_success}
+"""For the `default_args` of a DAG."""
+DAG_ALERTS: dict[str, Any] = {"on_failure_callback": on_dag_failure}
+"""For the DAG itself."""
+
+
+def report_warnings(context: Context, table: str, results: "Sequence[Result]") -> None:
+    """Tell of each rule of severity warn that has begun to find offenders, or has stopped; never fails the task."""
+    from web_traffic.alerts import Incident
+
+    ti = context["ti"]
+    quiet = [result.rule.name for result in results if result.status == "passed" and result.rule.severity == "warn"]
+    try:
+        _recover(*(f"{table}/{name}" for name in quiet))
+        for result in results:
+            if result.status == "warned":
+                incident = Incident(
+                    key=f"{table}/{result.rule.name}",
+                    severity="warning",
+                    title=f"{table}: {result.rule.name} warns",
+                    error=result.headline,
+                    next_step=LOOK_AT_THE_FIGURES,
+                    failure=f"{ti.run_id} {ti.try_number}",
+                    run_name=ti.run_id,
+                    links={"Log": ti.log_url},
+                )
+                _report(incident)
+    except psycopg.Error as error:
+        log.warning("the warnings are not kept: %s", error)
+
+
+def _task_incident(ti: Any, exception: BaseException | str | None) -> "Incident":
+    from web_traffic.alerts import Incident
+    from web_traffic.alerts.incident import first_line
+    from web_traffic.errors import NeedsAttention
+
+    summary = _summary(ti.run_id)
+    from_the_run = summary["error"] if summary and ti.task_id == "aggregate" else None
+    error = from_the_run or (first_line(exception) if exception else KILLED)
+    return Incident(
+        key=f"{ti.dag_id}/{ti.task_id}",
+        title=f"task {ti.task_id} of {ti.dag_id} failed",
+        error=first_line(error),
+        next_step=DO_WHAT_IT_SAYS if isinstance(exception, NeedsAttention) else CLEAR_THE_TASK,
+        failure=f"{ti.run_id} {ti.try_number}",
+        run_name=ti.run_id,
+        links={"Log": ti.log_url, "Page": f"{_airflow_url()}/dags/{ti.dag_id}/runs/{quote(ti.run_id)}"},
+        books=summary,
+    )
+
+
+def _summary(run_name: str) -> dict[str, Any] | None:
+    """Return the books of the run, as far as they are known now."""
+    from web_traffic.warehouse.connection import connect
+    from web_traffic.warehouse.ledger import run_summary
+
+    try:
+        with closing(connect(job_settings())) as connection:
+            return run_summary(connection, run_name)
+    except psycopg.Error as error:
+        log.warning("the books of %s are not known: %s", run_name, error)
+        return None
+
+
+def _report(incident: "Incident") -> None:
+    from web_traffic.alerts import report
+
+    report(job_settings(), _alert_settings(), incident)
+
+
+def _recover(*keys: str) -> None:
+    from web_traffic.alerts import recover
+
+    recover(job_settings(), _alert_settings(), *keys)
+
+
+def _alert_settings() -> "AlertSettings":
+    from web_traffic.settings import AlertSettings
+
+    return AlertSettings.from_environment(os.environ | alert_environment())
+
+
+def _airflow_url() -> str:
+    return str(conf.get("api", "base_url", fallback="http://localhost:8080")).rstrip("/")

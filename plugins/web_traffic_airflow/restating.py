@@ -1,0 +1,111 @@
+"""Restatements under Airflow: what a run is to restate, and how the runs of a backfill share one restatement."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowRuntimeError
+
+from web_traffic.errors import NeedsAttention
+from web_traffic_airflow.connections import POSTGRES
+from web_traffic_airflow.links import RestatementLink
+from web_traffic_airflow.operators import LARGE_RUN, SparkJobOperator
+
+BACKFILL = "backfill"
+WAITING = ("queued", "running")
+FURTHEST = timedelta(days=1)
+"""How far from its own interval a run looks for others that it can serve; bounds the size of one restatement."""
+
+
+def asks_for_restatement(run_type: str, params: Mapping[str, Any]) -> bool:
+    """Whether a run of the live DAG is to restate instead; raises `NeedsAttention` for a dry run of the live work."""
+    asked = any(params.get(name) for name in ("restate_from", "restate_to", "close_idle_windows"))
+    if params.get("dry_run") and run_type != BACKFILL and not asked:
+        raise NeedsAttention("dry_run is for restatements only: give restate_from and restate_to, too")
+    return asked or run_type == BACKFILL
+
+
+class RestateOperator(SparkJobOperator):
+    """Restate the interval of the params, or else the run's data interval, and return the restatement's summary.
+
+    The first run of a backfill that comes here restates the intervals of its neighbours along with its own, and these
+    find that done. A run that is cleared restates anew.
+    """
+
+    operator_extra_links = (RestatementLink(),)
+
+    def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
+        """Submit, wait, and read the summary in `etl.run`, or take the share that a neighbour has left."""
+        from web_traffic.warehouse.ledger import run_summary, take_share
+
+        dag_run = context["dag_run"]
+        run_name = f"{dag_run.dag_id}/{dag_run.run_id}"
+        with PostgresHook(POSTGRES).get_conn() as connection:
+            share = take_share(connection, _share_name(dag_run))
+        if share:
+            self.log.info("restated along with its neighbours by run %s: %s", share["run_id"], json.dumps(share))
+            return share
+        neighbours = list(_neighbours(dag_run)) if dag_run.run_type == BACKFILL else []
+        self.log.info("%s neighbours in the backfill wait for the same", len(neighbours))
+        shares = [[_share_name(run), *_times(run)] for run in neighbours]
+        environment = _interval(context["params"], dag_run) | {"RESTATE_SHARES": json.dumps(shares)}
+        self.submit(run_name, environment, LARGE_RUN)  # it reads a day of Kafka, for the late events
+        with PostgresHook(POSTGRES).get_conn() as connection:
+            summary = run_summary(connection, run_name, "restate")
+        if summary is None or summary["status"] != "succeeded":
+            raise RuntimeError(f"spark-submit ended well, but etl.run has no restatement {run_name}: {summary}")
+        return summary
+
+
+def _interval(params: Mapping[str, Any], dag_run: Any) -> dict[str, str]:
+    """Return what to restate, as the settings of the application; checks of the values are the application's."""
+    flags = {name.upper(): str(bool(params.get(name))).lower() for name in ("dry_run", "close_idle_windows")}
+    times: Sequence[str | None] = (params.get("restate_from"), params.get("restate_to"))
+    if not any(times) and not params.get("close_idle_windows"):
+        if dag_run.data_interval_start is None:
+            raise NeedsAttention("this run has no data interval: give restate_from and restate_to")
+        times = _times(dag_run)
+    return flags | {"RESTATE_FROM": times[0] or "", "RESTATE_TO": times[1] or ""}
+
+
+def _neighbours(dag_run: Any) -> Iterator[Any]:
+    """Find the runs of the same backfill that still wait, without a gap in either direction."""
+    length = _length(dag_run)
+    for step in (length, -length):
+        end = dag_run.data_interval_end + step
+        while abs(end - dag_run.data_interval_end) <= FURTHEST and (run := _find_waiting(dag_run, end)):
+            yield run
+            end += step
+
+
+def _find_waiting(dag_run: Any, end: datetime) -> Any | None:
+    """Return the waiting backfill run whose interval ends then; a run that was scheduled once has kept its name."""
+    from airflow.sdk.execution_time.comms import GetDagRun
+    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
+
+    own_kind = dag_run.run_id.partition("__")[0]
+    for kind in sorted((BACKFILL, "scheduled"), key=lambda kind: kind != own_kind):
+        run_id = f"{kind}__{end.astimezone(UTC).isoformat()}"
+        try:
+            run: Any = SUPERVISOR_COMMS.send(GetDagRun(dag_id=dag_run.dag_id, run_id=run_id))
+        except AirflowRuntimeError:  # there is none
+            continue
+        is_same = run.run_type == BACKFILL and run.state in WAITING and (run.conf or {}) == (dag_run.conf or {})
+        return run if is_same and run.data_interval_end == end else None
+    return None
+
+
+def _share_name(dag_run: Any) -> str:
+    return f"{dag_run.dag_id}/{dag_run.run_id}#{dag_run.clear_number}"
+
+
+def _times(dag_run: Any) -> list[str]:
+    return [at.astimezone(UTC).isoformat() for at in (dag_run.data_interval_start, dag_run.data_interval_end)]
+
+
+def _length(dag_run: Any) -> timedelta:
+    length: timedelta = dag_run.data_interval_end - dag_run.data_interval_start
+    return length

@@ -1,0 +1,2 @@
+-- Fruit that is green.
+SELECT fruit.name, fruit.color = 'green' AS is_offender FROM public.fruit;

@@ -1,0 +1,92 @@
+"""What the recount expects of restated windows. Times are clock times of 2026-01-01."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.web_traffic.test_recount_counting import SKEW, at, processed, starts
+from web_traffic.recount.counting import Batch, Expected, Place, Record, expect, tally
+from web_traffic.recount.restating import Restated, Restatement
+from web_traffic.recount.sources import offset_ranges
+
+HOUR = 3_600_000_000
+LEDGER, RECORDS = processed(["12:01:00", "12:20:00"], [], ["12:02:00"])  # the last one is late
+WHOLE = Restatement(at("12:00:00"), at("12:15:00"), HOUR, at("23:00:00"), {0: 0}, {0: 3}, closes_idle_windows=False)
+
+
+def restated(
+    *restatements: Restatement,
+    ledger: list[Batch] = LEDGER,
+    records: list[Record] = RECORDS,
+    rejected: dict[Place, int] | None = None,
+) -> Expected:
+    rule = Restated(list(restatements), ledger, SKEW, rejected or {})
+    expected = expect(ledger, tally(rule.watch(records), ledger, SKEW, rejected or {}))
+    rule.correct(expected)
+    return expected
+
+
+def test_a_late_event_counts_where_its_window_was_restated() -> None:
+    assert starts(restated()) == {"12:00": 1}
+    assert starts(restated(WHOLE)) == {"12:00": 2}
+    assert restated(WHOLE).late == 1
+
+
+@pytest.mark.parametrize(
+    ("restatement", "hits"),
+    [
+        (replace(WHOLE, from_us=at("12:05:00")), {"12:00": 1}),
+        (replace(WHOLE, end_offsets={0: 2}), {"12:00": 1}),
+        (replace(WHOLE, end_offsets={}), {}),
+    ],
+)
+def test_it_does_not_where_that_was_not_or_the_restatement_had_not_read_it(
+    restatement: Restatement, hits: dict[str, int]
+) -> None:
+    assert starts(restated(restatement)) == hits
+
+
+def test_only_the_allowed_lateness_decides_over_what_the_live_run_has_dropped() -> None:
+    just_in_time = [*RECORDS[:2], replace_timestamp(RECORDS[2], "13:04:59.999")]
+    assert starts(restated(WHOLE, records=just_in_time)) == {"12:00": 2}
+    too_late = [*RECORDS[:2], replace_timestamp(RECORDS[2], "13:05:00")]
+    assert starts(restated(WHOLE, records=too_late)) == {"12:00": 1}
+
+
+def test_what_the_live_run_has_counted_counts_however_late_it_came() -> None:
+    records = [replace_timestamp(record, "22:00:00") for record in RECORDS[:2]]
+    assert starts(restated(WHOLE, records=records)) == {"12:00": 1}
+
+
+def test_an_event_ahead_of_the_clock_of_the_restatement_does_not_count() -> None:
+    early = replace(WHOLE, started_us=at("11:50:00"))
+    assert "12:00" not in starts(restated(early))
+
+
+def test_the_newest_restatement_decides() -> None:
+    assert starts(restated(replace(WHOLE, end_offsets={0: 2}), WHOLE)) == {"12:00": 2}
+    assert starts(restated(WHOLE, replace(WHOLE, end_offsets={0: 2}))) == {"12:00": 1}
+
+
+def test_windows_that_were_closed_idle_are_sealed_and_what_the_live_run_emits_later_is_superseded() -> None:
+    idle = replace(WHOLE, from_us=at("12:15:00"), to_us=at("12:25:00"), closes_idle_windows=True)
+    expected = restated(idle)
+    assert starts(expected) == {"12:00": 1, "12:20": 1}
+    assert expected.sealed_until_us == at("12:25:00")
+    ledger, records = processed(["12:01:00", "12:20:00"], [], ["12:40:00"], [])
+    later = restated(replace(idle, end_offsets={0: 2}), ledger=ledger, records=records)
+    assert (starts(later), later.superseded) == ({"12:00": 1, "12:20": 1}, 1)
+    assert later.sealed_until_us == at("12:39:00")
+
+
+def test_what_a_restatement_has_read_beyond_the_batches_is_read_again() -> None:
+    assert offset_ranges(LEDGER, [replace(WHOLE, end_offsets={0: 7, 1: 2})]) == {0: (0, 7), 1: (0, 2)}
+
+
+def replace_timestamp(record: Record, clock: str) -> Record:
+    return record._replace(timestamp_ms=at(clock) // 1000)
+
+
+@pytest.mark.parametrize(("rejected_at", "hits"), [("22:59:59", 1), ("23:00:00", 2)])
+def test_a_record_that_was_rejected_before_the_restatement_stays_rejected(rejected_at: str, hits: int) -> None:
+    assert starts(restated(WHOLE, rejected={Place(0, 2): at(rejected_at)})) == {"12:00": hits}
