@@ -9,8 +9,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from web_traffic.settings import Settings, SettingsError
 
 KAFKA, POSTGRES, POSTGRES_OWNER, SPARK = "kafka_default", "postgres_default", "postgres_owner", "spark_default"
-SMTP = "smtp_default"
-POSTGRES_READER = "postgres_reader"
+POSTGRES_READER, SMTP = "postgres_reader", "smtp_default"
 
 
 def job_environment(postgres: str = POSTGRES, run_name: str | None = None) -> dict[str, str]:

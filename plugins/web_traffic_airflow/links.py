@@ -1,4 +1,4 @@
-"""The button of a task that leads to the page, at the run of the task."""
+"""The buttons of a task that lead to the page, at the run of the task."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -7,8 +7,8 @@ from airflow.sdk import BaseOperatorLink
 from airflow.sdk.configuration import conf
 
 
-class PageLink(BaseOperatorLink):
-    """Leads to the view Pipeline of the page, at the books of the run."""
+class RunLink(BaseOperatorLink):
+    """Leads to the books of a live run."""
 
     @property
     def name(self) -> str:
@@ -16,7 +16,23 @@ class PageLink(BaseOperatorLink):
         return "Web traffic: this run"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002  Airflow's signature
-        """Return the address of the page within Airflow's UI."""
-        base = conf.get("api", "base_url", fallback="").rstrip("/")
-        query = urlencode({"view": "pipeline", "run": ti_key.run_id})
-        return f"{base}/plugin/web-traffic/web-traffic/?{query}"
+        """Return the address within Airflow's UI."""
+        return _address("pipeline", ti_key.run_id)
+
+
+class RestatementLink(BaseOperatorLink):
+    """Leads to what a restatement has changed."""
+
+    @property
+    def name(self) -> str:
+        """Text of the button."""
+        return "Web traffic: what has changed"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002  Airflow's signature
+        """Return the address within Airflow's UI."""
+        return _address("restatements", f"{ti_key.dag_id}/{ti_key.run_id}")
+
+
+def _address(view: str, run_name: str) -> str:
+    base = conf.get("api", "base_url", fallback="").rstrip("/")
+    return f"{base}/plugin/web-traffic/web-traffic/?{urlencode({'view': view, 'run': run_name})}"

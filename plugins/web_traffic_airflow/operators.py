@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowException
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic_airflow.connections import POSTGRES, SPARK, job_environment
-from web_traffic_airflow.links import PageLink
+from web_traffic_airflow.links import RunLink
 
 SMALL_LAG = 200_000
 """Offsets below which a run ends before the optimising compiler (C2) and a parallel collector have paid off."""
@@ -69,7 +69,7 @@ class AggregateOperator(SparkJobOperator):
     """Run `web_traffic.jobs.aggregate` and return the run's summary."""
 
     template_fields: Sequence[str] = (*SparkSubmitOperator.template_fields, "work")
-    operator_extra_links = (PageLink(),)
+    operator_extra_links = (RunLink(),)
 
     def __init__(self, *, work: Any, **kwargs: Any) -> None:
         """Take in `work` what the gate has returned."""

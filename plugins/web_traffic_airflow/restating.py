@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from web_traffic.errors import NeedsAttention
 from web_traffic_airflow.connections import POSTGRES
+from web_traffic_airflow.links import RestatementLink
 from web_traffic_airflow.operators import LARGE_RUN, SparkJobOperator
 
 BACKFILL = "backfill"
@@ -33,6 +34,8 @@ class RestateOperator(SparkJobOperator):
     The first run of a backfill that comes here restates the intervals of its neighbours along with its own, and these
     find that done. A run that is cleared restates anew.
     """
+
+    operator_extra_links = (RestatementLink(),)
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
         """Submit, wait, and read the summary in `etl.run`, or take the share that a neighbour has left."""

@@ -128,7 +128,7 @@ def test_the_theme_is_that_of_airflow(context: BrowserContext, page: Page) -> No
     expect(frame(page).locator("html")).to_have_attribute("data-theme", "light")
 
 
-@pytest.mark.parametrize("view", ["traffic", "pipeline", "rejected"])
+@pytest.mark.parametrize("view", ["traffic", "pipeline", "quality", "rejected", "restatements", "alerts"])
 def test_a_phone_shows_all_without_scrolling_sideways(page: Page, view: str) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto(f"/web-traffic/?view={view}")

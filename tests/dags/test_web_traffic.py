@@ -138,5 +138,6 @@ def test_the_stack_gives_every_connection_that_the_plugins_name(tmp_path: Path) 
     assert given["spark_default"]["extra"] == {"properties-file": str(PROPERTIES_FILE)}
 
 
-def test_the_run_of_spark_has_a_button_that_leads_to_the_page(tasks: dict[str, dict[str, Any]]) -> None:
-    assert tasks["aggregate"]["_operator_extra_links"] == {"Web traffic: this run": "_link_PageLink"}
+def test_the_runs_of_spark_have_buttons_that_lead_to_the_page(tasks: dict[str, dict[str, Any]]) -> None:
+    assert tasks["aggregate"]["_operator_extra_links"] == {"Web traffic: this run": "_link_RunLink"}
+    assert tasks["restate"]["_operator_extra_links"] == {"Web traffic: what has changed": "_link_RestatementLink"}

@@ -14,8 +14,10 @@ from local_stack import Stack
 from tests.pipeline import Pipeline, make_pipeline
 from web_traffic.page.asking import reading
 from web_traffic.page.pipeline import lag, pipeline
+from web_traffic.page.quality import alerts, quality
 from web_traffic.page.ranges import Range
 from web_traffic.page.rejected import LISTED, Place, download, rejected
+from web_traffic.page.restatements import restatements
 from web_traffic.page.traffic import traffic
 from web_traffic.redrive.files import read_values
 from web_traffic.settings import Settings
@@ -235,3 +237,60 @@ def test_the_download_is_whole_and_a_redrive_takes_it(shown: Shown, tmp_path: Pa
 def test_the_page_can_write_nothing(shown: Shown) -> None:
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), reading(shown.reader) as connection:
         connection.execute("UPDATE etl.pipeline SET sealed_until = now()")
+
+
+def test_restatements_show_what_changed_and_traffic_marks_it(shown: Shown) -> None:
+    shown.windows((0, "a.example", None, 12))
+    shown.execute(
+        "INSERT INTO etl.run (name, status, started_at, ended_at, kind, windows_changed, hits_before, hits_after) "
+        "VALUES ('web_traffic/manual__1', 'succeeded', %s, %s, 'restate', 2, 9, 12)",
+        (NOON, NOON + MINUTES),
+    )
+    row = "INSERT INTO etl.restatement (run_id, window_start, host, old_hits, new_hits, reason) "
+    row += "SELECT max(run_id), %s, %s, %s, %s, 'late events' FROM etl.run"
+    shown.execute(row, (NOON, "a.example", 10, 12), (NOON, "b.example", None, 1))
+    with reading(shown.reader) as connection:
+        for name in ("", "web_traffic/manual__1"):
+            data = restatements(connection, HOUR, name)
+            assert data["run"]["name"] == "web_traffic/manual__1"
+            assert [(change["host"], change["old_hits"], change["new_hits"]) for change in data["changes"]] == [
+                ("a.example", 10, 12),
+                ("b.example", None, 1),
+            ]
+    assert shown.traffic()["restated"] == [{"at": NOON.timestamp(), "hits": 3, "changes": 2}]
+    assert shown.traffic(search="a.ex")["restated"] == [{"at": NOON.timestamp(), "hits": 2, "changes": 1}]
+
+
+def test_quality_shows_the_newest_result_of_each_rule_and_its_history(shown: Shown) -> None:
+    result = (
+        "INSERT INTO etl.quality_result (checked_at, run_name, table_name, rule, dimension, severity, status, "
+        "condition, checked, offenders, sample) "
+        "VALUES (%s, %s, 'hits', 'lag', 'freshness', 'warn', %s, 'little', 1, %s, '[{}]')"
+    )
+    shown.execute(result, (NOON, "one", "passed", 0), (NOON + 6 * MINUTES, "two", "warned", 1))
+    with reading(shown.reader) as connection:
+        data = quality(connection, HOUR)
+    [rule] = data["rules"]
+    assert (rule["status"], rule["offenders"], [check["status"] for check in rule["history"]]) == (
+        "warned",
+        1,
+        ["passed", "warned"],
+    )
+    assert (data["warned"][:3], sum(data["failed"])) == ([0, 1, 0], 0)
+
+
+def test_alerts_show_what_is_open_first_whenever_it_began(shown: Shown) -> None:
+    alert = (
+        "INSERT INTO etl.alert (key, severity, title, error, next_step, links, failure, first_at, last_at, "
+        "resolved_at, channels, unsent) "
+        "VALUES (%s, 'error', 'failed', 'why', 'do', '{}', 'x', %s, %s, %s, '{email}', '{}')"
+    )
+    long_ago = NOON - timedelta(days=9)
+    shown.execute(
+        alert,
+        ("over", NOON, NOON, NOON),
+        ("open", long_ago, long_ago, None),
+        ("over long ago", long_ago, long_ago, long_ago),
+    )
+    with reading(shown.reader) as connection:
+        assert [alert["key"] for alert in alerts(connection, HOUR)["alerts"]] == ["open", "over"]

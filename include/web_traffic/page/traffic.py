@@ -27,6 +27,7 @@ def traffic(connection: Connection, within: Range, search: str = "") -> dict[str
     points = ask(connection, "hits_per_bucket", **parameters, stacked_hosts=STACKED_HOSTS)
     hosts = ask(connection, "top_hosts", **parameters, listed=LISTED)
     sites = ask(connection, "top_sites", **parameters, listed=LISTED)
+    restated = ask(connection, "restated_windows", **parameters)
     return {
         **state,
         "start": within.start,
@@ -40,6 +41,7 @@ def traffic(connection: Connection, within: Range, search: str = "") -> dict[str
         "hits": int(hosts[0]["hits_found"]) if hosts else 0,
         "hits_before": int(hosts[0]["hits_found_before"]) if hosts else 0,
         "sites": sites,
+        "restated": restated,
     }
 
 

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from web_traffic.errors import NeedsAttention
 from web_traffic.kafka import KafkaUnavailable
-from web_traffic.page import pipeline, rejected, traffic
+from web_traffic.page import pipeline, quality, rejected, restatements, traffic
 from web_traffic.page.asking import reading
 from web_traffic.page.ranges import BadRange, Range
 from web_traffic.settings import Settings
@@ -99,6 +99,27 @@ def show_pipeline(reader: Reader, within: Within, run: str = "", before: int | N
 def show_lag(reader: Reader) -> dict[str, Any]:
     """Return the lag at this moment, by the broker."""
     return pipeline.lag(reader)
+
+
+@app.get("/api/quality")
+def show_quality(reader: Reader, within: Within) -> dict[str, Any]:
+    """Return the view Quality."""
+    with reading(reader) as connection:
+        return quality.quality(connection, within)
+
+
+@app.get("/api/alerts")
+def show_alerts(reader: Reader, within: Within) -> dict[str, Any]:
+    """Return the view Alerts."""
+    with reading(reader) as connection:
+        return quality.alerts(connection, within)
+
+
+@app.get("/api/restatements")
+def show_restatements(reader: Reader, within: Within, run: str = "") -> dict[str, Any]:
+    """Return the view Restatements."""
+    with reading(reader) as connection:
+        return restatements.restatements(connection, within, run)
 
 
 @app.get("/api/rejected")

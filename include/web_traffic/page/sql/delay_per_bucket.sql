@@ -6,6 +6,6 @@ SELECT
 FROM etl.run
 WHERE
     started_at >= %(range_start)s AND started_at < %(range_end)s
-    AND status = 'succeeded' AND sealed_until > '-infinity'
+    AND kind = 'live' AND status = 'succeeded' AND sealed_until > '-infinity'
 GROUP BY at
 ORDER BY at;

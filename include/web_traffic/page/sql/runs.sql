@@ -1,4 +1,4 @@
--- Runs that began in the range, newest first, with their books; `before` is the last run of the page before, or NULL.
+-- Live runs that began in the range, newest first, with their books; `before` is the last run of the page before, or NULL.
 SELECT
     run_id,
     name,
@@ -20,7 +20,8 @@ SELECT
     error
 FROM etl.run
 WHERE
-    started_at >= %(range_start)s AND started_at < %(range_end)s
+    kind = 'live'
+    AND started_at >= %(range_start)s AND started_at < %(range_end)s
     AND (cast(%(before)s AS bigint) IS NULL OR run_id < %(before)s)
 ORDER BY run_id DESC
 LIMIT %(listed)s;

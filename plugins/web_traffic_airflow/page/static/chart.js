@@ -12,7 +12,8 @@ const style = (name) => getComputedStyle(document.documentElement).getPropertyVa
 /**
  * Draw a chart and return its element.
  *
- * `at` are seconds since 1970, `series` a list of `{name, values}` with one value for each of them. `options`: `label`
+ * `at` are seconds since 1970, `series` a list of `{name, values}` with one value for each of them; `colour` names a
+ * property of the style sheet, otherwise the palette gives one, and `isRest` that of "all others". `options`: `label`
  * for those who can't see the chart, `stacked`, `bucket` (seconds), `openFrom` (from there on windows are open), `marks`
  * (a Map from a time to a remark), `unit` (writes a value), `onZoom(from, to)`.
  */
@@ -29,13 +30,14 @@ export function chart(at, series, options) {
 
   new ResizeObserver(() => (plot === null ? draw() : plot.setSize({ width: box.clientWidth, height: HEIGHT }))).observe(box);
   addEventListener("themechange", () => {
-    frame.querySelectorAll(".swatch").forEach((swatch, index) => swatch.style.setProperty("background", colourOf(series[index], index)));
+    const swatches = frame.querySelectorAll(".legend .swatch");
+    series.forEach((one, index) => swatches[index].style.setProperty("background", colourOf(one, index)));
     draw();
   });
   return frame;
 }
 
-const colourOf = (one, index) => colour(one.isRest ? -1 : index);
+const colourOf = (one, index) => (one.colour ? style(one.colour) : colour(one.isRest ? -1 : index));
 
 function legend(series, options) {
   const entry = (one, index) =>

@@ -1,14 +1,20 @@
 // Shows the view that the address names.
 import { address, parameter, range } from "./address.js";
+import { alerts } from "./alerts.js";
 import { h, notice } from "./dom.js";
 import { pipeline } from "./pipeline.js";
+import { quality } from "./quality.js";
 import { rejected } from "./rejected.js";
+import { restatements } from "./restatements.js";
 import { traffic } from "./traffic.js";
 
 const VIEWS = {
   traffic: ["Traffic", traffic],
   pipeline: ["Pipeline", pipeline],
+  quality: ["Quality", quality],
   rejected: ["Rejected events", rejected],
+  restatements: ["Restatements", restatements],
+  alerts: ["Alerts", alerts],
 };
 const RANGES = { "1h": "1 hour", "6h": "6 hours", "24h": "24 hours", "7d": "7 days" };
 const SLOW_MS = 150;

@@ -18,7 +18,7 @@ export async function traffic() {
     searchForm(search),
     section(
       `Hits per ${{ 300: "5-minute window", 3600: "hour" }[data.bucket_seconds] ?? "day"}`,
-      data.hits === 0 ? empty(search, data) : [hitsChart(data, series), figures(data, series)],
+      data.hits === 0 ? empty(search, data) : [chartKinds(), hitsChart(data, series), figures(data, series)],
     ),
     h("div", { class: "columns" },
       section("Hosts", ranking("Hosts with most hits", "Host", data.hosts, hostCell),
@@ -36,14 +36,29 @@ function searchForm(search) {
     search && h("a", { href: address({ search: null }) }, "All hosts"));
 }
 
+const isSplit = () => parameter("chart") === "lines";
+
+function chartKinds() {
+  const link = (title, kind, isChosen) => h("a", { href: address({ chart: kind }), "aria-current": isChosen && "true" }, title);
+  return h("p", { class: "choice", role: "group", "aria-label": "Chart" }, link("Stacked", null, !isSplit()), link("A line for each host", "lines", isSplit()));
+}
+
 function hitsChart(data, series) {
   return chart(data.buckets, series, {
     label: `Hits over time: ${number(data.hits)} from ${minute(data.start)} to ${minute(data.end)} UTC. The figures follow as a table.`,
-    stacked: true,
+    stacked: !isSplit(),
     bucket: data.bucket_seconds,
     openFrom: Date.parse(data.closed_until) / 1000,
+    marks: restated(data, series),
     onZoom: (from, to) => location.assign(address({ range: null, from: iso(from), to: iso(to) })),
   });
+}
+
+/** What restatements have made of each bucket: hits before, and hits since. */
+function restated(data, series) {
+  const place = new Map(data.buckets.map((at, index) => [at, index]));
+  const since = (at) => series.reduce((sum, one) => sum + one.values[place.get(at)], 0);
+  return new Map(data.restated.map(({ at, hits }) => [at, `Restated: ${number(since(at) - hits)} hits before, ${number(since(at))} since`]));
 }
 
 const iso = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 16);

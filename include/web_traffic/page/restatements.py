@@ -1,0 +1,24 @@
+"""The view Restatements: which intervals were counted again, and what has changed."""
+
+from typing import Any
+
+from web_traffic.page.asking import Connection, ask
+from web_traffic.page.ranges import Range
+
+LISTED = 100
+
+
+def restatements(connection: Connection, within: Range, name: str = "") -> dict[str, Any]:
+    """Return what Restatements shows, with the changes of the run called `name`, or else of the newest with any."""
+    runs = ask(connection, "restatements", **within.parameters(), listed=LISTED)
+    if name:
+        shown = ask(connection, "run_by_name", name=name)
+    else:
+        shown = [run for run in runs if run["windows_changed"] and not run["dry_run"]]
+    return {
+        "start": within.start,
+        "end": within.end,
+        "runs": runs,
+        "run": {key: shown[0][key] for key in ("run_id", "name")} if shown else None,
+        "changes": ask(connection, "restated_rows", run_id=shown[0]["run_id"], listed=LISTED) if shown else [],
+    }
