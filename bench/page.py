@@ -19,8 +19,10 @@ from local_stack import Stack
 from local_stack.postgres import make_warehouse
 from web_traffic.page.asking import Connection, reading
 from web_traffic.page.pipeline import pipeline
+from web_traffic.page.quality import alerts, quality
 from web_traffic.page.ranges import PRESETS, Range
 from web_traffic.page.rejected import rejected
+from web_traffic.page.restatements import restatements
 from web_traffic.page.traffic import traffic
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
@@ -33,8 +35,11 @@ VIEWS: dict[str, View] = {
     "Traffic": traffic,
     "Traffic of hosts that contain `site-1`": lambda connection, within: traffic(connection, within, "site-1"),
     "Pipeline": pipeline,
+    "Quality": quality,
     "Rejected events": rejected,
     "Rejected events for one reason": lambda connection, within: rejected(connection, within, "host missing"),
+    "Restatements": restatements,
+    "Alerts": alerts,
 }
 
 

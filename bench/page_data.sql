@@ -1,4 +1,5 @@
--- Ten million rows of the result table, over 15 days that end now; a year of runs, and 300,000 rejected events.
+-- Ten million rows of the result table, over 15 days that end now; a year of runs, 300,000 rejected events,
+-- 65,000 results of quality rules and 100,000 restated rows.
 -- The sums that triggers keep are made at the end, all at once; the caller does the same with the unique index.
 SET statement_timeout = 0;
 ALTER TABLE public.aggregated_web_traffic DISABLE TRIGGER USER;
@@ -42,3 +43,27 @@ SELECT
     'bench', 'bench', i % 4, i, now(), (ARRAY['not JSON', 'host missing', 'from the future'])[1 + i % 3],
     convert_to(repeat('{"host": 1} ', 50), 'UTF8'), now() - i * interval '4.3 seconds'
 FROM generate_series(0, 299999) AS i;
+INSERT INTO etl.quality_result (
+    checked_at, run_name, table_name, rule, dimension, severity, status, condition, observed, checked, offenders, sample
+)
+SELECT
+    c.at, 'scheduled__' || c.at, 'aggregated_web_traffic', 'rule_' || r, 'validity', 'warn',
+    CASE WHEN extract(MINUTE FROM c.at) / 5 = r THEN 'warned' ELSE 'passed' END, 'no offender', 0, 2315, 0,
+    '[{"host": "www.site-1.example", "num_hits": 3}]'
+FROM generate_series(now() - interval '15 days', now(), '5 minutes') AS c (at)
+CROSS JOIN generate_series(1, 15) AS r;
+INSERT INTO etl.run (
+    name, kind, status, started_at, ended_at, restate_from, restate_to, dry_run, windows_checked, windows_changed, hits_before,
+    hits_after
+)
+SELECT
+    'web_traffic_restatement/scheduled__' || at, 'restate', 'succeeded', at, at + interval '1 minute', at - interval '1 day',
+    at, FALSE, 600000, 10000, 2600000, 2610000
+FROM generate_series(now() - interval '10 days', now(), '1 day') AS at;
+INSERT INTO etl.restatement (run_id, window_start, host, referrer, old_hits, new_hits, reason)
+SELECT
+    r.run_id, date_bin('5 minutes', r.restate_from, '1970-01-01 00:00Z') + i / 35 * interval '5 minutes',
+    'www.site-' || i % 100 || '.example', 'https://www.site-1.example/some/page/' || i, 1, 2, 'late events'
+FROM etl.run AS r
+CROSS JOIN generate_series(0, 9999) AS i
+WHERE r.kind = 'restate';

@@ -25,10 +25,16 @@ export function chart(at, series, options) {
 
   function draw() {
     plot?.destroy();
-    plot = new uPlot(settings(at, series, options, tooltip, box.clientWidth || 600), plotted(at, series, options.stacked), box);
+    plot = new uPlot(
+      settings(at, series, options, tooltip, box.clientWidth || 600),
+      plotted(at, series, options.stacked),
+      box,
+    );
   }
 
-  new ResizeObserver(() => (plot === null ? draw() : plot.setSize({ width: box.clientWidth, height: HEIGHT }))).observe(box);
+  new ResizeObserver(() =>
+    plot === null ? draw() : plot.setSize({ width: box.clientWidth, height: HEIGHT }),
+  ).observe(box);
   addEventListener("themechange", () => {
     const swatches = frame.querySelectorAll(".legend .swatch");
     series.forEach((one, index) => swatches[index].style.setProperty("background", colourOf(one, index)));
@@ -42,8 +48,13 @@ const colourOf = (one, index) => (one.colour ? style(one.colour) : colour(one.is
 function legend(series, options) {
   const entry = (one, index) =>
     h("li", {}, h("span", { class: "swatch", style: { background: colourOf(one, index) } }), one.name);
-  return h("ul", { class: "legend" }, series.map(entry), options.openFrom && h("li", {}, h("span", { class: "swatch open" }), "not closed yet"),
-    options.marks?.size > 0 && h("li", {}, h("span", { class: "swatch mark" }), "restated"));
+  return h(
+    "ul",
+    { class: "legend" },
+    series.map(entry),
+    options.openFrom && h("li", {}, h("span", { class: "swatch open" }), "not closed yet"),
+    options.marks?.size > 0 && h("li", {}, h("span", { class: "swatch mark" }), "restated"),
+  );
 }
 
 /** The data as uPlot takes it. Stacked, each series stands on the ones before it; the highest is drawn first. */
@@ -59,21 +70,44 @@ function settings(at, series, options, tooltip, width) {
   if (options.stacked) order.reverse();
   const drawn = order.map(({ stroke, one }) =>
     options.stacked
-      ? { label: one.name, fill: stroke, stroke, width: 0, points: { show: false }, paths: uPlot.paths.bars({ size: [0.92, 60], align: 1 }) }
+      ? {
+          label: one.name,
+          fill: stroke,
+          stroke,
+          width: 0,
+          points: { show: false },
+          paths: uPlot.paths.bars({ size: [0.92, 60], align: 1 }),
+        }
       : { label: one.name, stroke, width: 2, spanGaps: true, points: { show: at.length < 40, size: 5 } },
   );
-  const axis = { stroke: style("--muted"), grid: { stroke: style("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
+  const axis = {
+    stroke: style("--muted"),
+    grid: { stroke: style("--line"), width: 1 },
+    ticks: { show: false },
+    font: "12px system-ui",
+  };
   return {
     width,
     height: HEIGHT,
     legend: { show: false },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-    cursor: { y: false, points: { show: false }, drag: { x: options.onZoom !== undefined, y: false, setScale: false } },
+    cursor: {
+      y: false,
+      points: { show: false },
+      drag: { x: options.onZoom !== undefined, y: false, setScale: false },
+    },
     scales: {
       x: { range: () => [at[0], at.at(-1) + (options.stacked ? options.bucket : 0) || at[0] + 1] },
       y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] },
     },
-    axes: [{ ...axis, values: (_, places) => places.map(clock), space: 64 }, { ...axis, size: 56, values: (_, values) => values.map((value) => (Number.isInteger(value) ? (options.unit ?? short)(value) : "")) }],
+    axes: [
+      { ...axis, values: (_, places) => places.map(clock), space: 64 },
+      {
+        ...axis,
+        size: 56,
+        values: (_, values) => values.map((value) => (Number.isInteger(value) ? (options.unit ?? short)(value) : "")),
+      },
+    ],
     series: [{}, ...drawn],
     hooks: {
       drawClear: [(plot) => shadeOpen(plot, options.openFrom)],
@@ -120,9 +154,28 @@ function showTooltip(plot, at, series, options, tooltip) {
   const sum = rows.reduce((total, { value }) => total + value, 0);
   tooltip.replaceChildren(
     h("strong", {}, `${time(at[index]).slice(0, 16)} UTC`),
-    h("table", {}, h("tbody", {}, rows.map(({ one, number, value }) =>
-      h("tr", {}, h("th", { scope: "row" }, h("span", { class: "swatch", style: { background: colourOf(one, number) } }), one.name), h("td", {}, unit(value)))),
-      options.stacked && h("tr", { class: "sum" }, h("th", { scope: "row" }, "All"), h("td", {}, unit(sum))))),
+    h(
+      "table",
+      {},
+      h(
+        "tbody",
+        {},
+        rows.map(({ one, number, value }) =>
+          h(
+            "tr",
+            {},
+            h(
+              "th",
+              { scope: "row" },
+              h("span", { class: "swatch", style: { background: colourOf(one, number) } }),
+              one.name,
+            ),
+            h("td", {}, unit(value)),
+          ),
+        ),
+        options.stacked && h("tr", { class: "sum" }, h("th", { scope: "row" }, "All"), h("td", {}, unit(sum))),
+      ),
+    ),
     options.openFrom && at[index] + options.bucket > options.openFrom ? h("p", {}, "Not closed yet") : "",
     options.marks?.has(at[index]) ? h("p", { class: "warn" }, options.marks.get(at[index])) : "",
   );

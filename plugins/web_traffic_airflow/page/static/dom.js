@@ -8,10 +8,14 @@ export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name === "style") Object.entries(value).forEach(([key, one]) => element.style.setProperty(key, one));
-    else if (name === "on") Object.entries(value).forEach(([event, listener]) => element.addEventListener(event, listener));
-    else if (value !== null && value !== false && value !== undefined) element.setAttribute(name, value === true ? "" : value);
+    else if (name === "on")
+      Object.entries(value).forEach(([event, listener]) => element.addEventListener(event, listener));
+    else if (value !== null && value !== false && value !== undefined)
+      element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== false && child !== undefined));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== false && child !== undefined),
+  );
   return element;
 }
 
@@ -31,8 +35,26 @@ export function table(caption, columns, rows, attributes = () => ({})) {
       "table",
       {},
       h("caption", { class: "unseen" }, caption),
-      h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col", ...kind(column) }, column[0])))),
-      h("tbody", {}, rows.map((row) => h("tr", attributes(row), columns.map((column) => h("td", kind(column), column[1](row)))))),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          columns.map((column) => h("th", { scope: "col", ...kind(column) }, column[0])),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map((row) =>
+          h(
+            "tr",
+            attributes(row),
+            columns.map((column) => h("td", kind(column), column[1](row))),
+          ),
+        ),
+      ),
     ),
   );
 }
@@ -40,7 +62,13 @@ export function table(caption, columns, rows, attributes = () => ({})) {
 /** Make a row of figures with their names; each is `[name, figure, remark, kind]`. */
 export function tiles(...figures) {
   const tile = ([name, figure, remark, kind]) =>
-    h("div", { class: `tile ${kind ?? ""}` }, h("dt", {}, name), h("dd", {}, figure), remark && h("dd", { class: "remark" }, remark));
+    h(
+      "div",
+      { class: `tile ${kind ?? ""}` },
+      h("dt", {}, name),
+      h("dd", {}, figure),
+      remark && h("dd", { class: "remark" }, remark),
+    );
   return h("dl", { class: "tiles" }, figures.map(tile));
 }
 
@@ -50,7 +78,11 @@ export function bar(label, parts, total, number) {
   const text = (name, value) => `${name} ${number(value)}`;
   return h(
     "div",
-    { class: "bar", role: "img", "aria-label": `${label}: ${shown.map(([name, value]) => text(name, value)).join(", ") || "nothing"}` },
+    {
+      class: "bar",
+      role: "img",
+      "aria-label": `${label}: ${shown.map(([name, value]) => text(name, value)).join(", ") || "nothing"}`,
+    },
     shown.map(([name, value, kind]) =>
       h("span", { class: `part ${kind}`, title: text(name, value), style: { "flex-grow": value / (total || 1) } }),
     ),
@@ -59,5 +91,10 @@ export function bar(label, parts, total, number) {
 
 /** Make a notice that takes the place of something that can't be shown. */
 export function notice(title, text, kind = "empty") {
-  return h("div", { class: `notice ${kind}`, role: kind === "empty" ? "status" : "alert" }, h("strong", {}, title), h("p", {}, text));
+  return h(
+    "div",
+    { class: `notice ${kind}`, role: kind === "empty" ? "status" : "alert" },
+    h("strong", {}, title),
+    h("p", {}, text),
+  );
 }

@@ -3,7 +3,11 @@
 const WHOLE = new Intl.NumberFormat("en-US");
 const SHORT = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 const PERCENT = new Intl.NumberFormat("en-US", { style: "percent", maximumFractionDigits: 1 });
-const CHANGE = new Intl.NumberFormat("en-US", { style: "percent", maximumFractionDigits: 0, signDisplay: "exceptZero" });
+const CHANGE = new Intl.NumberFormat("en-US", {
+  style: "percent",
+  maximumFractionDigits: 0,
+  signDisplay: "exceptZero",
+});
 
 /** 1234567 → "1,234,567"; a dash for what is not known. */
 export const number = (value) => (value === null || value === undefined ? "–" : WHOLE.format(value));
@@ -45,7 +49,8 @@ export function bytes(base64, isCut) {
   try {
     // A cut may go through a character, and a control character has a picture.
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(raw, { stream: isCut });
-    const visible = (character) => (character === "\u007f" ? "\u2421" : String.fromCodePoint(0x2400 + character.codePointAt(0)));
+    const visible = (character) =>
+      character === "\u007f" ? "\u2421" : String.fromCodePoint(0x2400 + character.codePointAt(0));
     return { text: text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f]/g, visible), isText: true };
   } catch {
     return { text: hexDump(raw), isText: false };

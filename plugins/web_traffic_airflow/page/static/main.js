@@ -23,38 +23,80 @@ const chosen = VIEWS[parameter("view", "traffic")] ? parameter("view", "traffic"
 
 function showViews() {
   const link = ([name, [title]]) =>
-    h("a", { href: address({ view: name }, new URLSearchParams(range())), "aria-current": name === chosen && "page" }, title);
+    h(
+      "a",
+      { href: address({ view: name }, new URLSearchParams(range())), "aria-current": name === chosen && "page" },
+      title,
+    );
   document.getElementById("views").append(...Object.entries(VIEWS).map(link));
 }
 
 /** The ranges as links, and a form for any other; what else is in the address stays, but for where a list goes on. */
 function showRange() {
   const stays = new URLSearchParams(location.search);
-  [...stays.keys()].filter((name) => name === "run" || name.startsWith("before")).forEach((name) => stays.delete(name));
+  [...stays.keys()]
+    .filter((name) => name === "run" || name.startsWith("before"))
+    .forEach((name) => stays.delete(name));
   const current = range().range;
   const link = ([name, title]) =>
-    h("a", { href: address({ range: name, from: null, to: null }, stays), "aria-current": name === current && "true" }, title);
+    h(
+      "a",
+      { href: address({ range: name, from: null, to: null }, stays), "aria-current": name === current && "true" },
+      title,
+    );
   const kept = [...stays].filter(([name]) => !["range", "from", "to"].includes(name));
   const field = (name, title) => [
     h("label", { for: name }, title),
-    h("input", { id: name, name, type: "datetime-local", required: true, step: 60, value: range()[name]?.slice(0, 16) ?? "" }),
+    h("input", {
+      id: name,
+      name,
+      type: "datetime-local",
+      required: true,
+      step: 60,
+      value: range()[name]?.slice(0, 16) ?? "",
+    }),
   ];
   document.getElementById("range").append(
     ...Object.entries(RANGES).map(link),
-    h("details", { class: "custom", open: current === undefined }, h("summary", {}, "Other"),
-      h("form", {}, kept.map(([name, value]) => h("input", { type: "hidden", name, value })), field("from", "From"), field("to", "to"), h("span", {}, "UTC"), h("button", {}, "Show"))),
+    h(
+      "details",
+      { class: "custom", open: current === undefined },
+      h("summary", {}, "Other"),
+      h(
+        "form",
+        {},
+        kept.map(([name, value]) => h("input", { type: "hidden", name, value })),
+        field("from", "From"),
+        field("to", "to"),
+        h("span", {}, "UTC"),
+        h("button", {}, "Show"),
+      ),
+    ),
   );
 }
 
 function explain(error) {
-  const titles = { 0: "Airflow does not answer", 400: "This range can't be shown", 401: "You are not logged in", 403: "No permission", 422: "This address can't be shown", 503: "The database is not there" };
-  const texts = { 401: "Your login to Airflow has ended: log in again, then reload this page.", 403: "Your login does not have the right to see plugins of Airflow; whoever administers Airflow can give it." };
+  const titles = {
+    0: "Airflow does not answer",
+    400: "This range can't be shown",
+    401: "You are not logged in",
+    403: "No permission",
+    422: "This address can't be shown",
+    503: "The database is not there",
+  };
+  const texts = {
+    401: "Your login to Airflow has ended: log in again, then reload this page.",
+    403: "Your login does not have the right to see plugins of Airflow; whoever administers Airflow can give it.",
+  };
   return notice(titles[error.status] ?? "Something went wrong", texts[error.status] ?? error.message, "failed");
 }
 
 async function show() {
   const view = document.getElementById("view");
-  const slow = setTimeout(() => view.replaceChildren(h("p", { class: "loading", role: "status" }, "Loading …")), SLOW_MS);
+  const slow = setTimeout(
+    () => view.replaceChildren(h("p", { class: "loading", role: "status" }, "Loading …")),
+    SLOW_MS,
+  );
   document.title = `Web traffic: ${VIEWS[chosen][0]}`;
   try {
     const content = await VIEWS[chosen][1]();

@@ -10,23 +10,73 @@ export async function rejected() {
   const place = Object.fromEntries(PLACE.map((name) => [name, parameter(name)]));
   const data = await ask("rejected", { ...range(), reason, ...place });
   const all = data.reasons.reduce((sum, one) => sum + one.events, 0);
-  if (all === 0) return [notice("Nothing was rejected in this range", "Every record that was read is a valid event, or nothing was read.")];
+  if (all === 0)
+    return [
+      notice(
+        "Nothing was rejected in this range",
+        "Every record that was read is a valid event, or nothing was read.",
+      ),
+    ];
   return [
     tiles(
       ["Rejected", number(all), "records that were read and not counted"],
-      ["Sent back", number(data.reasons.reduce((sum, one) => sum + one.redriven, 0)), "of them, to be counted after all"],
+      [
+        "Sent back",
+        number(data.reasons.reduce((sum, one) => sum + one.redriven, 0)),
+        "of them, to be counted after all",
+      ],
     ),
-    section("By reason", table("Rejected events by reason", [
-      ["Reason", (one) => h("a", { href: address({ ...none(), reason: one.reason }), "aria-current": one.reason === reason && "true" }, one.reason)],
-      ["Events", (one) => number(one.events), "number"],
-      ["Share", (one) => h("span", { class: "share" }, h("span", { class: "meter", style: { width: `${(60 * one.events) / all}px` } }), percent(one.events / all)), "number"],
-      ["Sent back", (one) => number(one.redriven), "number"],
-    ], data.reasons), reason && h("a", { href: address({ ...none(), reason: null }) }, "All reasons")),
-    section(reason ? `Events: ${reason}` : "Events",
-      h("p", {}, h("a", { class: "button", href: `api/rejected.ndjson?${new URLSearchParams({ ...range(), reason })}`, download: "rejected_events.ndjson" }, "Download as NDJSON"),
-        " To repair and send them back, see python -m web_traffic.redrive --help."),
+    section(
+      "By reason",
+      table(
+        "Rejected events by reason",
+        [
+          [
+            "Reason",
+            (one) =>
+              h(
+                "a",
+                { href: address({ ...none(), reason: one.reason }), "aria-current": one.reason === reason && "true" },
+                one.reason,
+              ),
+          ],
+          ["Events", (one) => number(one.events), "number"],
+          [
+            "Share",
+            (one) =>
+              h(
+                "span",
+                { class: "share" },
+                h("span", { class: "meter", style: { width: `${(60 * one.events) / all}px` } }),
+                percent(one.events / all),
+              ),
+            "number",
+          ],
+          ["Sent back", (one) => number(one.redriven), "number"],
+        ],
+        data.reasons,
+      ),
+      reason && h("a", { href: address({ ...none(), reason: null }) }, "All reasons"),
+    ),
+    section(
+      reason ? `Events: ${reason}` : "Events",
+      h(
+        "p",
+        {},
+        h(
+          "a",
+          {
+            class: "button",
+            href: `api/rejected.ndjson?${new URLSearchParams({ ...range(), reason })}`,
+            download: "rejected_events.ndjson",
+          },
+          "Download as NDJSON",
+        ),
+        " To repair and send them back, see python -m web_traffic.redrive --help.",
+      ),
       data.events.length === 0 ? notice("No more events", "The list ends here.") : data.events.map(entry),
-      data.has_more && h("a", { class: "more", href: older(data.events.at(-1)) }, "Older events")),
+      data.has_more && h("a", { class: "more", href: older(data.events.at(-1)) }, "Older events"),
+    ),
   ];
 }
 
@@ -38,17 +88,31 @@ function older(last) {
 }
 
 function entry(event) {
-  const box = h("details", { class: "event" },
-    h("summary", {}, h("time", { datetime: event.rejected_at }, time(event.rejected_at)), h("span", { class: "reason" }, event.reason),
+  const box = h(
+    "details",
+    { class: "event" },
+    h(
+      "summary",
+      {},
+      h("time", { datetime: event.rejected_at }, time(event.rejected_at)),
+      h("span", { class: "reason" }, event.reason),
       h("span", {}, `${event.topic}, partition ${event.partition}, offset ${event.record_offset}`),
       h("span", { class: "remark" }, event.bytes === null ? "no value" : `${number(event.bytes)} bytes`),
-      event.redriven_at && h("span", { class: "status succeeded" }, event.was_repaired ? "repaired and sent back" : "sent back")));
+      event.redriven_at &&
+        h("span", { class: "status succeeded" }, event.was_repaired ? "repaired and sent back" : "sent back"),
+    ),
+  );
   box.addEventListener("toggle", () => box.append(...value(event)), { once: true });
   return box;
 }
 
 function value(event) {
-  const facts = h("p", { class: "remark" }, `Kafka timestamp ${time(event.kafka_timestamp)} UTC`, event.redriven_at && `, sent back ${time(event.redriven_at)} UTC`);
+  const facts = h(
+    "p",
+    { class: "remark" },
+    `Kafka timestamp ${time(event.kafka_timestamp)} UTC`,
+    event.redriven_at && `, sent back ${time(event.redriven_at)} UTC`,
+  );
   if (event.value === null) return [facts, h("p", {}, h("em", {}, "The record has no value."))];
   const rest = event.bytes - atob(event.value).length;
   const shown = bytes(event.value, rest > 0);

@@ -7,10 +7,18 @@ import { change, minute, number, percent, time } from "./format.js";
 export async function traffic() {
   const data = await ask("traffic", { ...range(), search: parameter("search") });
   const search = parameter("search");
-  const series = data.series.map(({ host, hits }) => ({ name: host ?? "all other hosts", values: hits, isRest: host === null }));
+  const series = data.series.map(({ host, hits }) => ({
+    name: host ?? "all other hosts",
+    values: hits,
+    isRest: host === null,
+  }));
   return [
     tiles(
-      [search ? `Hits of hosts with “${search}”` : "Hits", number(data.hits), `${minute(data.start)} to ${minute(data.end)}`],
+      [
+        search ? `Hits of hosts with “${search}”` : "Hits",
+        number(data.hits),
+        `${minute(data.start)} to ${minute(data.end)}`,
+      ],
       ["Change", change(data.hits_before, data.hits), `${number(data.hits_before)} in the range before`],
       ["Closed until", minute(data.sealed_until), "windows until then are final, unless restated"],
       ["Open", number(data.open_hits), "hits in windows that are not closed yet"],
@@ -20,27 +28,54 @@ export async function traffic() {
       `Hits per ${{ 300: "5-minute window", 3600: "hour" }[data.bucket_seconds] ?? "day"}`,
       data.hits === 0 ? empty(search, data) : [chartKinds(), hitsChart(data, series), figures(data, series)],
     ),
-    h("div", { class: "columns" },
-      section("Hosts", ranking("Hosts with most hits", "Host", data.hosts, hostCell),
-        data.hosts_found > data.hosts.length && h("p", { class: "remark" }, `${number(data.hosts_found)} hosts in all.`)),
-      section("Referring sites", ranking("Sites that referred most hits, to all hosts", "Site, of all hosts", data.sites, siteCell))),
+    h(
+      "div",
+      { class: "columns" },
+      section(
+        "Hosts",
+        ranking("Hosts with most hits", "Host", data.hosts, hostCell),
+        data.hosts_found > data.hosts.length &&
+          h("p", { class: "remark" }, `${number(data.hosts_found)} hosts in all.`),
+      ),
+      section(
+        "Referring sites",
+        ranking("Sites that referred most hits, to all hosts", "Site, of all hosts", data.sites, siteCell),
+      ),
+    ),
   ];
 }
 
 function searchForm(search) {
   const kept = Object.entries(range()).map(([name, value]) => h("input", { type: "hidden", name, value }));
-  return h("form", { class: "search", role: "search" }, kept,
+  return h(
+    "form",
+    { class: "search", role: "search" },
+    kept,
     h("label", { for: "search" }, "Hosts that contain"),
-    h("input", { id: "search", name: "search", type: "search", value: search, autocomplete: "off", spellcheck: "false" }),
+    h("input", {
+      id: "search",
+      name: "search",
+      type: "search",
+      value: search,
+      autocomplete: "off",
+      spellcheck: "false",
+    }),
     h("button", {}, "Search"),
-    search && h("a", { href: address({ search: null }) }, "All hosts"));
+    search && h("a", { href: address({ search: null }) }, "All hosts"),
+  );
 }
 
 const isSplit = () => parameter("chart") === "lines";
 
 function chartKinds() {
-  const link = (title, kind, isChosen) => h("a", { href: address({ chart: kind }), "aria-current": isChosen && "true" }, title);
-  return h("p", { class: "choice", role: "group", "aria-label": "Chart" }, link("Stacked", null, !isSplit()), link("A line for each host", "lines", isSplit()));
+  const link = (title, kind, isChosen) =>
+    h("a", { href: address({ chart: kind }), "aria-current": isChosen && "true" }, title);
+  return h(
+    "p",
+    { class: "choice", role: "group", "aria-label": "Chart" },
+    link("Stacked", null, !isSplit()),
+    link("A line for each host", "lines", isSplit()),
+  );
 }
 
 function hitsChart(data, series) {
@@ -58,7 +93,12 @@ function hitsChart(data, series) {
 function restated(data, series) {
   const place = new Map(data.buckets.map((at, index) => [at, index]));
   const since = (at) => series.reduce((sum, one) => sum + one.values[place.get(at)], 0);
-  return new Map(data.restated.map(({ at, hits }) => [at, `Restated: ${number(since(at) - hits)} hits before, ${number(since(at))} since`]));
+  return new Map(
+    data.restated.map(({ at, hits }) => [
+      at,
+      `Restated: ${number(since(at) - hits)} hits before, ${number(since(at))} since`,
+    ]),
+  );
 }
 
 const iso = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 16);
@@ -78,19 +118,41 @@ function figures(data, series) {
 function ranking(caption, title, rows, cell) {
   if (rows.length === 0) return notice("Nothing in this range", "Choose a longer one.");
   const most = Math.max(...rows.map((row) => row.share ?? 0)) || 1;
-  return table(caption, [
-    [title, cell],
-    ["Hits", (row) => number(row.hits), "number"],
-    ["Share", (row) => h("span", { class: "share" }, h("span", { class: "meter", style: { width: `${(60 * (row.share ?? 0)) / most}px` } }), percent(row.share)), "number"],
-    ["Change", (row) => change(row.hits_before, row.hits), "number"],
-  ], rows);
+  return table(
+    caption,
+    [
+      [title, cell],
+      ["Hits", (row) => number(row.hits), "number"],
+      [
+        "Share",
+        (row) =>
+          h(
+            "span",
+            { class: "share" },
+            h("span", { class: "meter", style: { width: `${(60 * (row.share ?? 0)) / most}px` } }),
+            percent(row.share),
+          ),
+        "number",
+      ],
+      ["Change", (row) => change(row.hits_before, row.hits), "number"],
+    ],
+    rows,
+  );
 }
 
 const hostCell = (row) => h("a", { href: address({ search: row.host }) }, row.host);
-const siteCell = (row) => (row.site === null ? h("em", {}, "no referrer") : row.site === "" ? h("em", {}, "empty referrer") : row.site);
+const siteCell = (row) =>
+  row.site === null ? h("em", {}, "no referrer") : row.site === "" ? h("em", {}, "empty referrer") : row.site;
 
 function empty(search, data) {
   if (search) return notice("No host found", `No host with “${search}” in its name has hits in this range.`);
-  if (data.sealed_until === null) return notice("Nothing is counted yet", "The first windows appear when a run of the DAG web_traffic has closed them.");
-  return notice("No hits in this range", `Windows are closed until ${minute(data.sealed_until)} UTC: choose another range.`);
+  if (data.sealed_until === null)
+    return notice(
+      "Nothing is counted yet",
+      "The first windows appear when a run of the DAG web_traffic has closed them.",
+    );
+  return notice(
+    "No hits in this range",
+    `Windows are closed until ${minute(data.sealed_until)} UTC: choose another range.`,
+  );
 }
