@@ -148,7 +148,7 @@ def _offsets(
     oldest = interval.start - settings.max_clock_skew
     newest = interval.end + request.allowed_lateness + settings.max_clock_skew
     [first, last] = find_since(settings, topic, [oldest, newest])
-    _require_held(interval, topic, first, oldest)
+    _require_held(connection, interval, topic, first, oldest)
     end_offsets = {partition: found.offset for partition, found in last.items()}
     for known in _require_same(connection, interval, expected):
         end_offsets = {partition: max(end, known.get(partition, 0)) for partition, end in end_offsets.items()}
@@ -156,12 +156,18 @@ def _offsets(
     return start_offsets, end_offsets
 
 
-def _require_held(interval: Interval, topic: Topic, first: dict[str, Found], oldest: datetime) -> None:
+def _require_held(
+    connection: psycopg.Connection[Any], interval: Interval, topic: Topic, first: dict[str, Found], oldest: datetime
+) -> None:
+    """Raise `RetentionGap` if deleted records may be as young as `oldest`; those that were read by then are not."""
+    with connection.transaction():
+        row = connection.execute(statement("read_before"), {"at": oldest, "topic_id": topic.id}).fetchone()
+    read_before: Offsets = row[0] if row else {}
     gaps = [
         f"partition {partition} begins at offset {found.offset}, "
         + (f"of {found.timestamp:%Y-%m-%d %H:%M:%S} UTC" if found.timestamp else "where nothing is left")
         for partition, found in first.items()
-        if 0 < topic.first_offsets[partition] >= found.offset
+        if read_before.get(partition, 0) < topic.first_offsets[partition] >= found.offset
     ]
     if gaps:
         raise RetentionGap(

@@ -7,8 +7,9 @@ sends what could not be sent when it happened.
 
 import argparse
 import logging
+import signal
 import sys
-import time
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -84,13 +85,13 @@ def _standstill(connection: psycopg.Connection[Any], alerts: AlertSettings) -> I
 
 def _incident(title: str, error: str, next_step: str, links: dict[str, str]) -> Incident:
     at = datetime.now(UTC)
-    return Incident(STANDSTILL, title, error, next_step, failure=at.isoformat(), links=links, at=at)
+    return Incident(STANDSTILL, title, error, next_step, failure="", links=links, at=at)
 
 
 def _database_is_down(settings: Settings, error: psycopg.Error) -> Incident:
     at = datetime.now(UTC)
-    title = f"PostgreSQL at {settings.postgres_url} does not serve"
-    incident = Incident(POSTGRESQL, title, first_line(error), "start it, or see its log", at.isoformat(), at=at)
+    reason = f"{settings.postgres_url}: {first_line(error)}"
+    incident = Incident(POSTGRESQL, "PostgreSQL does not serve", reason, "start it, or see its log", "", at=at)
     return incident.without(settings.postgres_password)
 
 
@@ -126,10 +127,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         sys.stderr.write(f"watchdog: {error}\n")
         return EXIT_NEEDS_ATTENTION
-    while options.every:
-        look(settings, alerts)
-        time.sleep(options.every)
-    return look(settings, alerts)
+    code = look(settings, alerts)
+    if options.every:
+        is_told_to_end = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: is_told_to_end.set())  # between two looks, not amid a message
+        while not is_told_to_end.wait(options.every):
+            code = look(settings, alerts)
+    return code
 
 
 if __name__ == "__main__":

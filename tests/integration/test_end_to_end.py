@@ -56,6 +56,8 @@ def what_airflow_shows(airflow: AirflowApi, run_id: str) -> dict[str, str]:
     """Return what a person can open in the UI: rendered fields, log and XComs of each task."""
     shown = {}
     for task in airflow.task_instances(DAG, run_id):
+        if task["state"] == "skipped":
+            continue
         name = task["task_id"]
         xcoms = f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/{name}/xcomEntries"
         keys = [entry["key"] for entry in airflow.get(xcoms)["xcom_entries"]]

@@ -40,7 +40,7 @@ class Incident:
     error: str
     next_step: str
     failure: str
-    """Which failure it is: the same one counts once, whoever reports it."""
+    """Which failure it is: the same one counts once, whoever reports it. Empty for what is merely seen again."""
     severity: Severity = "error"
     run_name: str | None = None
     links: dict[str, str] = field(default_factory=dict)

@@ -101,8 +101,8 @@ def _deliver_one(connection: Connection, channels: dict[str, Channel]) -> bool:
 
 
 def _story(row: dict[str, Any]) -> Story:
-    names = ("key", "title", "error", "next_step", "failure", "severity", "run_name", "links", "books")
-    incident = Incident(**{name: row[name] for name in names}, at=row["first_at"])
+    names = ("key", "title", "error", "next_step", "severity", "run_name", "links", "books")
+    incident = Incident(**{name: row[name] for name in names}, failure="", at=row["first_at"])
     return Story(incident, row["failures"], row["first_at"], row["last_at"], row["resolved_at"])
 
 

@@ -10,6 +10,7 @@ from local_stack import Stack, airflow, running
 from local_stack.environment import REPO
 from local_stack.rest import AirflowApi, airflow_api
 from local_stack.spark import submit_environment
+from tests.faults.stopped import wait_until
 from tests.homes import fresh_home
 from tests.integration.alerts.observe import TROUBLE, Inbox
 from tests.pipeline import Pipeline
@@ -62,7 +63,8 @@ def api(stack: Stack, warehouse: Pipeline) -> Iterator[AirflowApi]:
         for dag_id in ("trouble", "trouble_retried", "trouble_in_a_table"):
             api.unpause(dag_id)
         yield api
-    assert warehouse.query("SELECT key FROM etl.alert WHERE resolved_at IS NULL OR unsent <> '{}'") == []
+    still = "SELECT key FROM etl.alert WHERE resolved_at IS NULL OR unsent <> '{}'"
+    wait_until(lambda: warehouse.query(still) == [], "no incident is open, and all is sent", 10)
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_a_failure_counts_once_whoever_reports_it_and_also_after_its_end(
     connection: psycopg.Connection[Any],
 ) -> None:
     channel = Recorder()
-    for failure in ("run 1", "run 1", "run 2", "run 2"):
+    for failure in ("run 1", "run 1", "run 2", "run 1", "run 2"):
         open_incident(connection, replace(AN_INCIDENT, failure=failure), ["recorder"])
     deliver(connection, [channel])
     close_incidents(connection, [AN_INCIDENT.key], now())

@@ -1,7 +1,7 @@
 -- Open an incident, or count one more failure of the open one of its key. The same failure can be reported by the task,
 -- by the DAG and by the watchdog: it counts once, also if its incident is over by then.
 INSERT INTO etl.alert AS a (
-    key, severity, title, error, next_step, run_name, links, books, failure, failures, first_at, last_at, channels, unsent
+    key, severity, title, error, next_step, run_name, links, books, failure_ids, failures, first_at, last_at, channels, unsent
 )
 SELECT
     %(key)s,
@@ -12,18 +12,18 @@ SELECT
     %(run_name)s,
     %(links)s,
     %(books)s,
-    %(failure)s,
+    array_remove(ARRAY[%(failure)s::text], '') AS failure_ids,
     %(failures)s,
     %(at)s,
     %(last_at)s,
     %(channels)s,
     %(unsent)s
-WHERE NOT EXISTS (SELECT 1 FROM etl.alert AS known WHERE known.key = %(key)s AND known.failure = %(failure)s)
+WHERE NOT EXISTS (SELECT 1 FROM etl.alert AS known WHERE known.key = %(key)s AND %(failure)s = any(known.failure_ids))
 ON CONFLICT (key) WHERE resolved_at IS NULL DO UPDATE
     SET
         failures = a.failures + excluded.failures,
         last_at = excluded.last_at,
-        failure = excluded.failure,
+        failure_ids = a.failure_ids || excluded.failure_ids,
         title = excluded.title,
         error = excluded.error,
         next_step = excluded.next_step,

@@ -84,6 +84,7 @@ CREATE VIEW etl.sealing AS
 SELECT
     b.query_id,
     b.batch_id,
+    b.planned_at,
     c.fingerprint,
     b.start_offsets,
     b.end_offsets,
@@ -97,6 +98,7 @@ INNER JOIN etl.checkpoint AS c ON b.query_id = c.query_id;
 COMMENT ON VIEW etl.sealing IS 'Which windows each batch of the ledger has sealed: those that end after sealed_before, up to its watermark';
 COMMENT ON COLUMN etl.sealing.query_id IS 'As in etl.batch';
 COMMENT ON COLUMN etl.sealing.batch_id IS 'As in etl.batch';
+COMMENT ON COLUMN etl.sealing.planned_at IS 'As in etl.batch';
 COMMENT ON COLUMN etl.sealing.fingerprint IS 'What the batch was counted with, as in etl.checkpoint';
 COMMENT ON COLUMN etl.sealing.start_offsets IS 'As in etl.batch';
 COMMENT ON COLUMN etl.sealing.end_offsets IS 'As in etl.batch';

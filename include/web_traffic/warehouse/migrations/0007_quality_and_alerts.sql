@@ -52,7 +52,7 @@ CREATE TABLE etl.alert (
     run_name text,
     links jsonb NOT NULL,
     books jsonb,
-    failure text NOT NULL,
+    failure_ids text[] NOT NULL,
     failures integer NOT NULL DEFAULT 1,
     first_at timestamptz NOT NULL,
     last_at timestamptz NOT NULL,
@@ -70,7 +70,7 @@ COMMENT ON COLUMN etl.alert.next_step IS 'What a person can do about it';
 COMMENT ON COLUMN etl.alert.run_name IS 'Newest run that has failed: under Airflow the run id of the DAG run';
 COMMENT ON COLUMN etl.alert.links IS 'Where to look: address by name';
 COMMENT ON COLUMN etl.alert.books IS 'The books of that run, as far as they were known';
-COMMENT ON COLUMN etl.alert.failure IS 'The newest failure, so that it counts once, whoever reports it';
+COMMENT ON COLUMN etl.alert.failure_ids IS 'The failures (run and attempt), so that each counts once, whoever reports it and whenever';
 COMMENT ON COLUMN etl.alert.failures IS 'How many failures make up the incident';
 COMMENT ON COLUMN etl.alert.first_at IS 'When it began';
 COMMENT ON COLUMN etl.alert.last_at IS 'When it was seen last';
