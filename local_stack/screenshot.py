@@ -19,6 +19,6 @@ def take(stack: Stack, picture: Path = PICTURE) -> None:
         page.get_by_role("link", name="Web traffic").click()
         frame = page.frame_locator('iframe[title="Web traffic"]')
         frame.get_by_role("link", name="1 hour").click()
-        frame.locator(".plot canvas").hover(position={"x": 500, "y": 120})
+        frame.locator(".plot .u-over").hover(position={"x": 500, "y": 120})
         frame.locator(".tooltip").wait_for()
         page.screenshot(path=picture)

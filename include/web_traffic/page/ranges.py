@@ -52,6 +52,11 @@ class Range:
         return list(range(int(self.start.timestamp()), int(self.end.timestamp()), step))
 
 
+def window_floor(at: datetime) -> datetime:
+    """Return the end of the last window that has ended by then."""
+    return _floor(at, WINDOW)
+
+
 def _utc(at: datetime) -> datetime:
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from web_traffic.page.asking import Connection, Row, ask
-from web_traffic.page.ranges import Range
+from web_traffic.page.ranges import Range, window_floor
 
 STACKED_HOSTS = 8
 """So many hosts have a colour of their own; the others are one series."""
@@ -18,7 +18,8 @@ def traffic(connection: Connection, within: Range, search: str = "") -> dict[str
     much is left out at the end of the range before, too.
     """
     [state] = ask(connection, "state")
-    closed_until = max(min(state["sealed_until"] or within.start, within.end), within.start)
+    sealed_until = window_floor(state["sealed_until"]) if state["sealed_until"] else None
+    closed_until = max(min(sealed_until or within.start, within.end), within.start)
     parameters = within.parameters() | {
         "search": search,
         "before_start": within.start - (within.end - within.start),
@@ -29,7 +30,8 @@ def traffic(connection: Connection, within: Range, search: str = "") -> dict[str
     sites = ask(connection, "top_sites", **parameters, listed=LISTED)
     restated = ask(connection, "restated_windows", **parameters)
     return {
-        **state,
+        "sealed_until": sealed_until,
+        "open_hits": state["open_hits"],
         "start": within.start,
         "end": within.end,
         "bucket_seconds": within.bucket / timedelta(seconds=1),

@@ -76,7 +76,7 @@ function settings(at, series, options, tooltip, width) {
           stroke,
           width: 0,
           points: { show: false },
-          paths: uPlot.paths.bars({ size: [0.92, 60], align: 1 }),
+          paths: uPlot.paths.bars({ size: [0.92, 200], align: 1 }),
         }
       : { label: one.name, stroke, width: 2, spanGaps: true, points: { show: at.length < 40, size: 5 } },
   );

@@ -18,10 +18,10 @@ export const short = (value) => SHORT.format(value);
 /** 0.123 → "12.3%". */
 export const percent = (value) => (value === null ? "–" : PERCENT.format(value));
 
-/** Change from one figure to another: "+12%", or "new". */
+/** Change from one figure to another: "+12%", "×25", or "new". */
 export function change(before, now) {
   if (before === 0) return now === 0 ? "–" : "new";
-  return CHANGE.format(now / before - 1);
+  return now < 10 * before ? CHANGE.format(now / before - 1) : `×${short(now / before)}`;
 }
 
 /** A time as "2026-01-31 12:05:00"; of a string, or of seconds since 1970. */
