@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from local_stack import Stack, up
+from local_stack import Stack, running
 from local_stack.airflow import environment
 from local_stack.rest import AirflowApi, airflow_api
 from local_stack.spark import submit_environment
 from tests.faults.stopped import wait_until
+from tests.homes import fresh_home
 from tests.pipeline import Pipeline
 from tests.restating import digest_of_checkpoint
 from web_traffic.kafka import ensure_topic
@@ -92,8 +94,16 @@ class Site:
 
 
 @pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """Return a stack of its own: no other test's events move its watermark."""
+    home = fresh_home("backfill")
+    with running(Stack.create(home), "postgres", "kafka", "mail", "airflow") as stack:
+        yield stack
+    shutil.rmtree(home)
+
+
+@pytest.fixture(scope="module")
 def counted(stack: Stack) -> Iterator[Site]:
-    up(stack, "mail", "airflow")
     pipeline = Pipeline(submit_environment(stack), stack.secrets.postgres_owner)
     ensure_topic(pipeline.settings)
     end = datetime.now(UTC)
