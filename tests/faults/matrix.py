@@ -44,10 +44,11 @@ batch of a run. Where Kafka has lost records, the recount takes them from what t
 state store and recount do not agree. *Recovery* is the time from the end of the fault to the end of the run that has
 brought everything up to date, a start of Spark included; {lanes} trials ran at the same time, on {cores} cores. *Seen*
 are trials in which a run ended with an error, which Airflow retries or alerts on; where it is less than n the fault
-passed by itself, within the run.
+passed by itself, within the run. *Code* is a digest of the application and of the cell that was tried: what was tried
+with another version of them stands here until `make faults` has tried the present one.
 
-| Cell | Fault | n | lost | duplicate | wrong | unaccounted | recovery, s (median, max) | seen |
-|---|---|---|---|---|---|---|---|---|
+| Cell | Fault | n | lost | duplicate | wrong | unaccounted | recovery, s (median, max) | seen | code |
+|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -72,7 +73,11 @@ def main() -> int:
             broken = sum(pool.map(run_lane, lanes))
     introduction = INTRODUCTION.format(lanes=options.lanes, cores=os.cpu_count())
     PAGE.write_text(introduction + "".join(line(cell) for cell in CELLS.values()))
-    return 0 if not broken and all(outcome.is_clean for cell in CELLS.values() for outcome in results(cell)) else 1
+    return (
+        0
+        if not broken and all(outcome.is_clean for cell in CELLS.values() for outcome in newest_results(cell)[1])
+        else 1
+    )
 
 
 def run_lane(lane: tuple[int, list[tuple[str, int]]]) -> int:
@@ -120,15 +125,18 @@ def code_version(cell: Cell) -> str:
 
 
 def done(cell: Cell) -> set[int]:
-    return {outcome.seed for outcome in results(cell)}
+    """Return the seeds of which there is a trial of this version."""
+    version, outcomes = newest_results(cell)
+    return {outcome.seed for outcome in outcomes} if version == code_version(cell) else set()
 
 
-def results(cell: Cell) -> list[Outcome]:
-    """Return the cell's trials of this version; of a trial that was run again, the last."""
-    version = code_version(cell)
-    rows = map(json.loads, RESULTS.read_text().splitlines()) if RESULTS.exists() else ()
-    newest = {row["seed"]: row for row in rows if (row["cell"], row.pop("version")) == (cell.name, version)}
-    return [Outcome(**row) for row in newest.values()]
+def newest_results(cell: Cell) -> tuple[str, list[Outcome]]:
+    """Return the cell's trials of the version that was tried last; of a trial that was run again, the last."""
+    rows = [json.loads(row) for row in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    mine = [row for row in rows if row["cell"] == cell.name]
+    version: str = mine[-1]["version"] if mine else code_version(cell)
+    newest = {row["seed"]: row for row in mine if row.pop("version") == version}
+    return version, [Outcome(**row) for row in newest.values()]
 
 
 def keep(outcome: Outcome, version: str) -> None:
@@ -139,15 +147,15 @@ def keep(outcome: Outcome, version: str) -> None:
 
 def line(cell: Cell) -> str:
     """Return the cell's row of the page."""
-    mine = results(cell)
+    version, mine = newest_results(cell)
     if not mine:
-        return f"| {cell.name} | {cell.title} | 0 | | | | | | |\n"
+        return f"| {cell.name} | {cell.title} | 0 | | | | | | | |\n"
     sums = (sum(getattr(outcome, name) for outcome in mine) for name in ("lost", "duplicate", "wrong", "unaccounted"))
     seconds = [outcome.recovery_seconds for outcome in mine]
     seen = sum(outcome.was_seen for outcome in mine)
     figures = " | ".join(map(str, sums))
     recovery = f"{statistics.median(seconds):.1f}, {max(seconds):.1f}"
-    return f"| {cell.name} | {cell.title} | {len(mine)} | {figures} | {recovery} | {seen} |\n"
+    return f"| {cell.name} | {cell.title} | {len(mine)} | {figures} | {recovery} | {seen} | {version[:7]} |\n"
 
 
 if __name__ == "__main__":
