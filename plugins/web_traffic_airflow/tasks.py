@@ -31,8 +31,9 @@ def prepare(params: dict[str, Any] | None = None, run_id: str | None = None) -> 
     settings = job_settings()
     if ensure_topic(settings):
         log.info("topic %s made, %s partitions", settings.kafka_topic, settings.kafka_topic_partitions)
-    if params and (params["redrive_reasons"] or params["redrive_since"]):
-        _redrive(settings, run_id, params["redrive_reasons"], params["redrive_since"])
+    asked = params or {}  # the form of the daily restatement does not offer it
+    if asked.get("redrive_reasons") or asked.get("redrive_since"):
+        _redrive(settings, run_id, asked["redrive_reasons"], asked["redrive_since"])
 
 
 def _redrive(settings: Settings, run_id: str | None, reasons: list[str], since: str | None) -> None:
