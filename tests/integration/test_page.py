@@ -281,9 +281,9 @@ def test_quality_shows_the_newest_result_of_each_rule_and_its_history(shown: Sho
 
 def test_alerts_show_what_is_open_first_whenever_it_began(shown: Shown) -> None:
     alert = (
-        "INSERT INTO etl.alert (key, severity, title, error, next_step, links, failure, first_at, last_at, "
+        "INSERT INTO etl.alert (key, severity, title, error, next_step, links, failure_ids, first_at, last_at, "
         "resolved_at, channels, unsent) "
-        "VALUES (%s, 'error', 'failed', 'why', 'do', '{}', 'x', %s, %s, %s, '{email}', '{}')"
+        "VALUES (%s, 'error', 'failed', 'why', 'do', '{}', '{x}', %s, %s, %s, '{email}', '{}')"
     )
     long_ago = NOON - timedelta(days=9)
     shown.execute(
