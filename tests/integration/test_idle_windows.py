@@ -16,8 +16,8 @@ SEALED_UNTIL = "SELECT sealed_until FROM etl.pipeline"
 def refusal(pipeline: Pipeline) -> str:
     """Try to close idle windows in vain, and return what is said."""
     result = restating(pipeline).submit(**IDLE)
-    assert result.returncode == EXIT_NEEDS_ATTENTION, result.stderr
-    return result.stderr.splitlines()[-1]
+    assert result.returncode == EXIT_NEEDS_ATTENTION, result.stdout + result.stderr
+    return result.stdout.splitlines()[-1]
 
 
 def test_the_last_windows_are_written_and_closed_and_what_comes_later_for_them_needs_a_restatement(

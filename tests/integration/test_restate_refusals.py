@@ -56,8 +56,8 @@ def refused(pipeline: Pipeline, start: str, end: str, **environment: str) -> str
     """Restate an interval that is refused, and return what is said."""
     with unchanged(pipeline):
         result = try_to_restate(pipeline, start, end, **environment)
-    assert result.returncode == EXIT_NEEDS_ATTENTION, result.stderr
-    said = result.stderr.splitlines()[-1]
+    assert result.returncode == EXIT_NEEDS_ATTENTION, result.stdout + result.stderr
+    said = result.stdout.splitlines()[-1]
     assert pipeline.query("SELECT error FROM etl.run ORDER BY run_id DESC LIMIT 1") == [(said,)]
     return said
 
