@@ -24,6 +24,8 @@ def start_session(settings: Settings) -> SparkSession:
         .config("spark.sql.shuffle.partitions", settings.shuffle_partitions)
         # Short runs would only ever write deltas: a snapshot is the work of the unloading of a state store.
         .config("spark.sql.streaming.stateStore.unloadOnCommit", "true")
+        # What runs that were killed before their books can need of the past; the rest is files to list, for ever more.
+        .config("spark.sql.streaming.minBatchesToRetain", 30)
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", 3000)
         .config("spark.python.unix.domain.socket.enabled", "true")
         .getOrCreate()

@@ -67,7 +67,7 @@ def database_is_read_only(trial: Trial) -> None:
     assert trial.pipeline.submit().returncode == 1
     trial.was_seen = True
     with trial.pipeline.owner() as connection:
-        connection.execute("SET default_transaction_read_only = off")
+        connection.read_only = False
         connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
 
 
