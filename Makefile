@@ -1,6 +1,6 @@
 # The commands of the project; `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean test faults lint constraints screenshot
+.PHONY: help setup demo up down status clean test faults bench bench-quick lint constraints screenshot
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
 BIN := .venv/bin
@@ -8,7 +8,7 @@ READY := .venv/.ready
 UV := $(shell sed -n 's/^uv==/uv==/p' requirements.txt)
 
 help: ## Explain the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make the virtual environment and .env, download the jars, prepare Spark
 	@$(BIN)/python -m local_stack setup
@@ -34,6 +34,12 @@ test: setup ## Run all tests; they start services of their own
 
 faults: setup ## Run the fault matrix where it was stopped, or one trial: CELL=K5 SEED=7 (LANES=2 for two at once)
 	$(BIN)/python -m tests.faults.matrix $(if $(CELL),--cell $(CELL)) $(if $(SEED),--seed $(SEED)) $(if $(TRIALS),--trials $(TRIALS)) $(if $(LANES),--lanes $(LANES))
+
+bench: setup ## Measure it against what else there is, and write docs/benchmarks.md (an hour; ONLY=large for a part)
+	PYTHONPATH=plugins $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+bench-quick: setup ## Measure a part, and fail if a ratio is much worse than the stored one (8 minutes)
+	PYTHONPATH=plugins $(BIN)/python -m bench --quick
 
 lint: $(READY) ## Check style, types, the direction of imports and the SQL
 	$(BIN)/ruff check .

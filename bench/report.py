@@ -1,0 +1,96 @@
+"""Writes docs/benchmarks.md and its picture from what was measured."""
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import matplotlib as mpl
+from matplotlib import pyplot
+
+from bench.results import Goal, Results, Section
+from local_stack.environment import REPO
+from local_stack.java import java_version
+
+PAGE = REPO / "docs" / "benchmarks.md"
+PICTURE = REPO / "docs" / "benchmarks.svg"
+PICTURED = ("small", "cold", "large")
+INTRODUCTION = """\
+# Benchmarks
+
+`make bench` measures all of this in one go and writes this page; `make bench ONLY=large` measures one section again.
+All contenders read the same topic (four partitions, lz4, {bytes} bytes an event, none late or malformed, times in UTC,
+so that every engine can read them alike) from the same broker, into the same PostgreSQL, on the same cores. Before a
+figure counts, the contender's table is compared with the ground truth, row by row. Contenders take turns, another one
+begins each round; figures are medians of n whole processes, from the start of the first to the end of the last: wall
+seconds, CPU seconds of all their processes (without broker and database), and the peak of their proportional set
+sizes. Our table has its unique index, its triggers and its ledger; the others write to a table that has none of these.
+
+- seed job: Spark as most people write it (`bench/contenders/seed.py`): json_tuple, default settings, JDBC append
+- tight script: one Python process, msgspec and COPY (`bench/contenders/script.py`)
+{others}
+{versions}, {cores} cores, {date}.
+
+![Wall seconds of the contenders](benchmarks.svg)
+"""
+
+
+def write(results: Results) -> None:
+    """Write the page and the picture."""
+    sections = results.sections()
+    parts = [introduction(), goals([goal for section in sections.values() for goal in section.goals])]
+    parts += [show(section) for section in sections.values()]
+    PAGE.write_text("\n".join(parts))
+    draw({name: sections[name] for name in PICTURED if name in sections})
+
+
+def introduction() -> str:
+    """What was measured, how, and on what."""
+    packages = ("pyspark", "apache-airflow", "confluent-kafka", "msgspec", "psycopg")
+    versions = [f"Python {platform.python_version()}", f"Java {java_version()}"]
+    versions += [f"{name} {version(name)}" for name in packages]
+    return INTRODUCTION.format(
+        bytes=590, others="", versions=", ".join(versions), cores=os.cpu_count(), date=f"{datetime.now(UTC):%-d %B %Y}"
+    )
+
+
+def goals(found: list[Goal]) -> str:
+    """The table of goals."""
+    rows = []
+    for goal in sorted(found, key=lambda goal: goal.number):
+        value = "not measured" if goal.value is None else f"{goal.value:.2f}"
+        relation = "at least" if goal.is_least else "at most"
+        rows.append(
+            [goal.number, goal.text, f"{relation} {goal.limit:g}", value, "met" if goal.is_met else "**not met**"]
+        )
+    return "## Goals\n\n" + table(["", "ratio", "goal", "measured", ""], rows)
+
+
+def show(section: Section) -> str:
+    """A section with its table and notes."""
+    notes = "".join(f"\n{note}\n" for note in section.notes)
+    return f"## {section.title}\n\n{table(section.header, section.rows)}{notes}"
+
+
+def table(header: list[str], rows: list[list[object]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
+
+
+def draw(sections: dict[str, Section]) -> None:
+    """Draw a bar for each contender's wall seconds, a panel for each load."""
+    mpl.rcParams.update({"svg.hashsalt": "benchmarks", "font.size": 9})
+    figure, panels = pyplot.subplots(
+        len(sections), 1, figsize=(8, 1.6 * len(sections)), squeeze=False, layout="constrained"
+    )
+    for panel, section in zip(panels[:, 0], sections.values(), strict=True):
+        names, walls = [row[0] for row in section.rows], [float(row[2]) for row in section.rows]
+        bars = panel.barh(names, walls, color=["#2a6f97" if name == "ours" else "#a9b4c2" for name in names])
+        panel.bar_label(bars, fmt="%.1f s", padding=3)
+        panel.invert_yaxis()
+        panel.set_title(section.title, loc="left")
+        panel.set_xlim(0, max(walls) * 1.15)
+        panel.spines[["top", "right"]].set_visible(False)
+    figure.savefig(PICTURE, metadata={"Date": None})
+    pyplot.close(figure)
