@@ -64,7 +64,7 @@ def api(stack: Stack, warehouse: Pipeline) -> Iterator[AirflowApi]:
             api.unpause(dag_id)
         yield api
     still = "SELECT key FROM etl.alert WHERE resolved_at IS NULL OR unsent <> '{}'"
-    wait_until(lambda: warehouse.query(still) == [], "no incident is open, and all is sent", 10)
+    wait_until(lambda: warehouse.query(still) == [], "no incident is open, and all is sent", 60)
 
 
 @pytest.fixture

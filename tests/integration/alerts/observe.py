@@ -13,7 +13,7 @@ from local_stack.rest import AirflowApi
 from tests.faults.stopped import wait_until
 
 TROUBLE = Path(__file__).parent / "dags"
-RUN_SECONDS = 90
+RUN_SECONDS = 180
 
 
 @dataclass

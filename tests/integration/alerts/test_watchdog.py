@@ -22,7 +22,7 @@ RUN_SECONDS = 180
 DEADLINE_SECONDS = 5
 SCHEDULER_SECONDS = 75
 """Airflow calls a scheduler dead after 30 s without a heartbeat, and the watchdog looks every 15 s."""
-NEXT_LOOK_SECONDS = 30
+NEXT_LOOK_SECONDS = 60
 
 
 @pytest.fixture
