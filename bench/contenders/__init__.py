@@ -1,0 +1,1 @@
+"""What people would pick instead of this project, each a program that fills the same table."""
