@@ -1,19 +1,20 @@
-"""The contender Quix Streams: two applications of one consumer group, one a core, as its documentation scales.
+"""The contender Quix Streams: two applications of one consumer group, one a core.
 
-https://quix.io/docs/quix-streams/advanced/scalability.html (consumer groups) and, for the windows,
-https://quix.io/docs/quix-streams/windowing.html (closing strategy "partition", which needs no further event of the
-same key, grace period). The time of a window's partition closes it; windows that are still open are not written.
+Windows close with the time of their partition (closing strategy "partition", which needs no further event of the same
+key; https://quix.io/docs/quix-streams/windowing.html). Those that are still open are not written. So the comparison
+needs the newest event of each partition to be past the last closed window's end and grace.
 
-What makes it fast:
+What makes it fast, pages below https://quix.io/docs/quix-streams/:
 
+- Each partition has a store of its own, "which enables parallel processing" (advanced/stateful-processing.html).
 - The key becomes (host, referrer) in place. `group_by` would do so through a topic of its own, which all events would
   pass once more; it is not needed, since a host's events are all in one partition already.
-- A deserializer of its own decodes only the needed fields (docs/quix-streams/advanced/serialization.html).
-- No changelog topics: the state stays in the folder, as with Spark and Flink here; both applications share it, so a
-  partition that moves when the second one joins finds its state (docs/quix-streams/advanced/stateful-processing.html).
-- A checkpoint only each half minute, or when all is read (docs/quix-streams/configuration.html, `commit_interval`).
-- A sink of its own that copies (docs/quix-streams/connectors/sinks/custom-sinks.html): the PostgreSQL sink of the
-  library would send 100 rows an insert.
+- A deserializer of its own decodes only the needed fields (advanced/serialization.html).
+- No changelog topics (`use_changelog_topics=False`, advanced/stateful-processing.html): the state stays in the folder,
+  as with Spark and Flink here. Both applications share it, so a partition that moves when the second one joins finds
+  its state: it is committed before it is given away (advanced/checkpointing.html).
+- "Longer commit intervals" (advanced/checkpointing.html): one each half minute, and one when all is read.
+- A sink of its own that copies (connectors/sinks/custom-sinks.html): the library's sends 100 rows an insert.
 
 Environment: KAFKA_URL, KAFKA_TOPIC, POSTGRES_URL, POSTGRES_USER, POSTGRES_PASSWORD and CONTENDER_FOLDER.
 """
