@@ -19,6 +19,12 @@ SETTINGS = {
     "parallelism.default": "2",  # one slot a core; each reads two partitions
     "taskmanager.numberOfTaskSlots": "2",
     "table.local-time-zone": "UTC",
+    # Nothing listens on other addresses:
+    # https://nightlies.apache.org/flink/flink-docs-release-2.2/docs/deployment/config/#hosts-and-ports
+    "jobmanager.bind-host": "127.0.0.1",
+    "taskmanager.bind-host": "127.0.0.1",
+    "rest.bind-address": "127.0.0.1",
+    "rest.address": "127.0.0.1",
     # https://nightlies.apache.org/flink/flink-docs-release-2.2/docs/dev/datastream/execution/execution_configuration/
     "pipeline.object-reuse": "true",
     # https://nightlies.apache.org/flink/flink-docs-release-2.2/docs/dev/table/tuning/#local-global-aggregation
