@@ -13,7 +13,6 @@ from bench.results import Results, Section
 from bench.sink import sink
 from local_stack import Stack, down, running
 from local_stack.environment import VAR
-from local_stack.jars import bring_jars
 
 FOLDER = VAR / "bench"
 WHOLE: dict[str, Callable[[Stack], Section]] = {
@@ -55,7 +54,6 @@ def main() -> int:
 
 def stack() -> Stack:
     """The benchmark's own stack; its topics stay from run to run."""
-    bring_jars(folders=("seed",))
     home = FOLDER / "stack"
     if (home / ".env").exists():
         found = Stack.load(home / ".env", home)

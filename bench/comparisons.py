@@ -101,7 +101,7 @@ def scale(stack: Stack) -> Section:
 
 def _on(master: str) -> Contender:
     """Return ours on another master; only the connection differs."""
-    return Contender("ours", master, partial(_ours_on, master), is_ours=True)
+    return Contender("ours", partial(_ours_on, master), is_ours=True)
 
 
 def _ours_on(master: str, events: int) -> list[str]:

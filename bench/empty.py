@@ -71,7 +71,7 @@ def _additions(stack: Stack) -> dict[str, str]:
         "SEED_APPLICATION": str(FOLDER / "seed.py"),
         "SEED_JARS": seed_jars(),
         "KAFKA_URL": stack.kafka_url,
-        "POSTGRES_URL": stack.postgres_url.replace("/web_traffic", "/seed"),
+        "POSTGRES_URL": stack.postgres_url.removeprefix("jdbc:").replace("/web_traffic", "/seed"),
         "POSTGRES_USER": "web_traffic_owner",
         "POSTGRES_PASSWORD": stack.secrets.postgres_owner,
         "SEED_CHECKPOINT": str(stack.home / "seed-checkpoint"),

@@ -104,7 +104,7 @@ class Load:
 
 def environment(stack: Stack, topic: str, database: str = "bench") -> dict[str, str]:
     """The environment that leads to a topic and a database of the benchmark."""
-    url = f"{stack.postgres_url.removesuffix('web_traffic')}{database}"
+    url = f"{stack.postgres_url.removesuffix('web_traffic').removeprefix('jdbc:')}{database}"
     return submit_environment(stack) | {"KAFKA_TOPIC": topic, "POSTGRES_URL": url}
 
 

@@ -39,7 +39,7 @@ def race(stack: Stack, load: Load, contenders: Sequence[Contender], rounds: int,
     """Let them take turns; another one begins each round."""
     say(f"{load.topic}: sending {load.events:,} events, unless they are there")
     truth = load.send(stack)
-    result = Race()
+    result = Race(failed={contender.name: contender.reason for contender in contenders if contender.reason})
     for number in range(rounds):
         first = number % len(contenders)
         for contender in (*contenders[first:], *contenders[:first]):
@@ -65,8 +65,6 @@ def run(stack: Stack, load: Load, truth: Truth, contender: Contender, limit_seco
         "CHECKPOINT_LOCATION": str(FOLDER / "checkpoint"),
         "CONTENDER_FOLDER": str(FOLDER),
     }
-    if not contender.writes_jdbc_url:
-        variables["POSTGRES_URL"] = variables["POSTGRES_URL"].removeprefix("jdbc:")
     log = VAR / "bench" / f"{contender.name}.log"
     cost = measure(contender.command(load.events), variables | dict(contender.environment), log, limit_seconds)
     check(stack, load, truth)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_stack.environment import PROPERTIES_FILE
+from bench.contenders import install
 from local_stack.jars import class_path
-from local_stack.spark import APPLICATION, submit_command
+from local_stack.spark import submit_command
 from web_traffic_airflow.operators import LARGE_RUN, SMALL_LAG, SMALL_RUN
 
 FOLDER = Path(__file__).parent
@@ -18,19 +18,37 @@ class Contender:
     """One of them."""
 
     name: str
-    title: str
-    command: Callable[[int], list[str]]
+    command: Callable[[int], list[str]] = lambda _: []
     """What to run, by the number of events that wait."""
     environment: Mapping[str, str] = field(default_factory=dict)
     is_ours: bool = False
     """It writes to the project's own schema, the others to a table without index or trigger."""
-    writes_jdbc_url: bool = True
+    reason: str = ""
+    """Why it can't run here; empty if it can."""
 
 
-def ours(events: int, *options: str, application: Path = APPLICATION) -> list[str]:
+def choose(*names: str) -> list[Contender]:
+    """The contenders of these names."""
+    own = {
+        "ours": Contender("ours", ours, is_ours=True),
+        "seed": Contender("seed", seed),
+        "script": Contender("script", lambda _: [sys.executable, str(FOLDER / "script.py")]),
+    }
+    return [own.get(name) or _engine(name) for name in names]
+
+
+def _engine(name: str) -> Contender:
+    try:
+        command, environment = install.prepare(name)
+    except install.InstallError as error:
+        return Contender(name, reason=str(error))
+    return Contender(name, lambda _: command, environment)
+
+
+def ours(events: int, *options: str) -> list[str]:
     """The command line that the DAG runs when that many events wait."""
     java = SMALL_RUN if events < SMALL_LAG else LARGE_RUN
-    submit, *rest = submit_command(PROPERTIES_FILE, application)
+    submit, *rest = submit_command()
     return [submit, "--conf", f"spark.driver.extraJavaOptions={java}", *options, *rest]
 
 
@@ -42,19 +60,5 @@ def seed(_: int) -> list[str]:
 
 def seed_jars() -> str:
     """The jars of the Kafka connector and of the JDBC driver."""
-    return ",".join(str(jar) for jar in (*class_path("spark"), *class_path("seed")))
-
-
-def choose(*names: str) -> list[Contender]:
-    """The contenders of these names that can run here."""
-    known = {
-        "ours": Contender("ours", "this project", ours, is_ours=True),
-        "seed": Contender("seed", "seed job", seed),
-        "script": Contender("script", "tight script", script),
-    }
-    return [known[name] for name in names if name in known]
-
-
-def script(_: int) -> list[str]:
-    """The script, with this project's own Python."""
-    return [sys.executable, str(FOLDER / "script.py")]
+    driver = [jar for jar in install.jars() if jar.name.startswith("postgresql-")]
+    return ",".join(str(jar) for jar in (*class_path("spark"), *driver))

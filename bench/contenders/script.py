@@ -42,7 +42,7 @@ def main() -> None:
     topic = os.environ["KAFKA_TOPIC"]
     consumer = Consumer(FETCH | {"bootstrap.servers": os.environ["KAFKA_URL"], "group.id": "script"})
     login = {"user": os.environ["POSTGRES_USER"], "password": os.environ["POSTGRES_PASSWORD"]}
-    with psycopg.connect(os.environ["POSTGRES_URL"].removeprefix("jdbc:"), **login) as connection:
+    with psycopg.connect(os.environ["POSTGRES_URL"], **login) as connection:
         connection.execute(TABLES)
         known = dict(connection.execute("SELECT * FROM script_offset").fetchall())
         [(watermark,)] = connection.execute("SELECT coalesce(max(seconds), 0) FROM script_watermark").fetchall()

@@ -20,7 +20,7 @@ def write(batch: DataFrame, _: int) -> None:
         .toDF("window_start", "window_end", "host", "referrer", "num_hits")
         .write.format("jdbc")
         .option("driver", "org.postgresql.Driver")
-        .option("url", os.environ["POSTGRES_URL"])
+        .option("url", f"jdbc:{os.environ['POSTGRES_URL']}")
         .option("user", os.environ["POSTGRES_USER"])
         .option("password", os.environ["POSTGRES_PASSWORD"])
         .option("dbtable", "aggregated_web_traffic")
