@@ -61,6 +61,7 @@ def keys(stack: Stack) -> Section:
     section = _section("Keys: 2 million events", race(stack, unique, choose("ours", "seed"), 3, LIMIT_SECONDS), [])
     for row in section.rows:
         row[0] += ", a key each, all in one open window"
+    section.observations.extend((few.observation(), many.observation()))
     hits = [load.send(stack).hits for load in loads]
     distinct = [len({key[1:] for key in each}) for each in hits]
     section.rows[:0] = [
@@ -125,6 +126,7 @@ def _section(title: str, result: Race, goals: Sequence[tuple[int, str, float]]) 
         ],
         ratios,
         [f"{name} did not come to an end: {reason[:300]}" for name, reason in result.failed.items()],
+        [result.observation()],
     )
 
 

@@ -9,24 +9,34 @@ from dataclasses import dataclass, field
 from bench.contenders import Contender
 from bench.loads import Load, check, environment, make_database
 from bench.measuring import Cost, Failed, measure
+from bench.results import Observation
 from local_stack import Stack
 from local_stack.environment import VAR
 from web_traffic.traffic import Truth
 
 FOLDER = VAR / "bench" / "run"
-MEASURES = ("wall", "cpu", "memory")
 
 
 @dataclass
 class Race:
     """What the contenders of one load have cost, and why some did not come to an end."""
 
+    load: Load
+    rows: int
+    """Closed windows of the load, that is rows of the table."""
+    keys: int
+    """Windows that stay open."""
     costs: dict[str, list[Cost]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
     def median(self, name: str, measure: str) -> float:
         """The median of one contender: wall (s), cpu (s) or memory (MiB)."""
         return statistics.median(getattr(cost, measure) for cost in self.costs[name])
+
+    def observation(self) -> Observation:
+        """What our runs have cost, for the cost model."""
+        wall, cpu = (self.median("ours", measure) for measure in ("wall", "cpu"))
+        return Observation(self.load.name, self.load.events, self.rows, self.keys, wall, cpu)
 
     def ratio(self, name: str, other: str, measure: str) -> float | None:
         """The ratio of two contenders' medians; None if one of them has none."""
@@ -39,7 +49,9 @@ def race(stack: Stack, load: Load, contenders: Sequence[Contender], rounds: int,
     """Let them take turns; another one begins each round."""
     say(f"{load.topic}: sending {load.events:,} events, unless they are there")
     truth = load.send(stack)
-    result = Race(failed={contender.name: contender.reason for contender in contenders if contender.reason})
+    rows = len(load.closed(truth))
+    failed = {contender.name: contender.reason for contender in contenders if contender.reason}
+    result = Race(load, rows, len(truth.hits) - rows, failed=failed)
     for number in range(rounds):
         first = number % len(contenders)
         for contender in (*contenders[first:], *contenders[:first]):

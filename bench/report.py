@@ -8,7 +8,8 @@ from importlib.metadata import version
 import matplotlib as mpl
 from matplotlib import pyplot
 
-from bench.results import Goal, Results, Section
+from bench.model import PARTS, fit, predict
+from bench.results import Goal, Observation, Results, Section
 from local_stack.environment import REPO
 from local_stack.java import java_version
 
@@ -40,6 +41,9 @@ def write(results: Results) -> None:
     sections = results.sections()
     parts = [introduction(), goals([goal for section in sections.values() for goal in section.goals])]
     parts += [show(section) for section in sections.values()]
+    seen = [one for section in sections.values() for one in section.observations]
+    if len(seen) > len(PARTS):
+        parts.append(cost_model(seen))
     PAGE.write_text("\n".join(parts))
     draw({name: sections[name] for name in PICTURED if name in sections})
 
@@ -64,6 +68,22 @@ def goals(found: list[Goal]) -> str:
             [goal.number, goal.text, f"{relation} {goal.limit:g}", value, "met" if goal.is_met else "**not met**"]
         )
     return "## Goals\n\n" + table(["", "ratio", "goal", "measured", ""], rows)
+
+
+def cost_model(seen: list[Observation]) -> str:
+    """The parts of the cost model, and how well it says what was measured."""
+    wall, cpu = fit(seen, "wall"), fit(seen, "cpu")
+    parts = [[name, f"{wall[at]:.2f}", f"{cpu[at]:.2f}"] for at, name in enumerate(PARTS)]
+    rows = []
+    for one in seen:
+        sizes = [f"{size:,}" for size in (one.events, one.rows, one.keys)]
+        seconds = [f"{value:.1f}" for value in (one.wall, predict(one, wall), one.cpu, predict(one, cpu))]
+        rows.append([one.load, *sizes, *seconds])
+    header = ["load", "events", "rows", "open windows", "wall, s", "by the model", "CPU, s", "by the model"]
+    return (
+        "## Cost model\n\nFitted to our runs above; [performance.md](performance.md) says where its parts come from."
+        "\n\n" + table(["", "wall", "CPU"], parts) + "\n" + table(header, rows)
+    )
 
 
 def show(section: Section) -> str:

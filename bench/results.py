@@ -28,6 +28,20 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
+class Observation:
+    """What our runs over one load have cost, by their medians."""
+
+    load: str
+    events: int
+    rows: int
+    """Closed windows."""
+    keys: int
+    """Open windows."""
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """One comparison: a table, what it says about the goals, and the ratios that a regression would change."""
 
@@ -37,6 +51,7 @@ class Section:
     goals: list[Goal] = field(default_factory=list)
     ratios: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    observations: list[Observation] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,9 @@ class Results:
         if not self.file.exists():
             return {}
         kept = json.loads(self.file.read_text())
-        return {
-            name: Section(**each | {"goals": [Goal(**goal) for goal in each["goals"]]}) for name, each in kept.items()
-        }
+        return {name: _section(each) for name, each in kept.items()}
+
+
+def _section(kept: dict[str, Any]) -> Section:
+    goals = [Goal(**goal) for goal in kept["goals"]]
+    return Section(**kept | {"goals": goals, "observations": [Observation(**one) for one in kept["observations"]]})
