@@ -63,14 +63,16 @@ def read_between(
 ) -> DataFrameReader:
     """Return the reader of the records between two offsets of each partition, the second one exclusive.
 
-    Unless told otherwise it fails when Kafka does not hold them all.
+    Partitions that the offsets do not name are not read: the topic may have got them since. Unless told otherwise the
+    reader fails when Kafka does not hold all of the records.
     """
     starting, ending = (json.dumps({settings.kafka_topic: offsets}) for offsets in (start_offsets, end_offsets))
+    partitions = sorted(int(partition) for partition in end_offsets)
     return (
         spark.read.format("kafka")
         .options(**KAFKA_OPTIONS)
         .option("kafka.bootstrap.servers", settings.kafka_url)
-        .option("subscribe", settings.kafka_topic)
+        .option("assign", json.dumps({settings.kafka_topic: partitions}))
         .option("startingOffsets", starting)
         .option("endingOffsets", ending)
     )

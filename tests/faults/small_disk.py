@@ -9,7 +9,7 @@ from pathlib import Path
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
     """Mount a file system in memory; needs root."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)], check=True)
     try:
         yield folder

@@ -1,6 +1,7 @@
 """Books that close also when a run was killed before it came to them."""
 
 import pytest
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from local_stack.environment import REPO
 from tests.faults.stopped import stopped_at
@@ -25,6 +26,17 @@ def test_the_next_run_accounts_for_the_batches_of_a_run_that_was_killed(
     ]
     recount = pipeline.recount()
     assert recount.is_right, recount
+
+
+def test_a_killed_runs_batch_is_counted_again_though_the_topic_has_new_partitions(pipeline: Pipeline) -> None:
+    pipeline.produce(event("00:01"), event("00:07"), b"broken")
+    with stopped_at(pipeline, "stream ended") as run:
+        run.kill("group")
+    topic = pipeline.settings.kafka_topic
+    admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_url})
+    admin.create_partitions([NewPartitions(topic, 7)])[topic].result(30)
+    assert books(pipeline.run()) == (3, 1, 0, 0, 1, 1)
+    assert pipeline.recount().is_right
 
 
 def test_records_are_counted_again_when_spark_has_counted_some_twice(pipeline: Pipeline) -> None:

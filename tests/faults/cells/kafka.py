@@ -108,6 +108,7 @@ def topic_is_made_anew(events: int, trial: Trial) -> None:
     admin.delete_topics([settings.kafka_topic])[settings.kafka_topic].result(30)
     wait_until(lambda: _is_missing(trial), "a topic that is gone", within=60)
     make_topic(settings)
+    wait_until(lambda: not _is_missing(trial), "a topic that is there again", within=60)
     trial.produce(events, hour=2)
     trial.remember()
     trial.was_seen = trial.pipeline.submit().returncode == EXIT_NEEDS_ATTENTION
