@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from bench.contenders import choose
+from bench.line_up import choose
 from bench.loads import START, PlainTraffic, environment, make_database
 from bench.measuring import measure
 from bench.racing import FOLDER, say

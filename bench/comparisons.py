@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from bench.cluster import cluster
-from bench.contenders import Contender, choose, ours
+from bench.line_up import Contender, choose, ours
 from bench.loads import Load, environment
 from bench.racing import FOLDER, Race, race
 from bench.results import Goal, Section

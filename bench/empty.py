@@ -6,7 +6,7 @@ import statistics
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
-from bench.contenders import FOLDER, seed_jars
+from bench.line_up import FOLDER, seed_jars
 from bench.loads import PLAIN_TABLE
 from bench.racing import say
 from bench.results import Goal, Section

@@ -26,7 +26,10 @@ def store(results: Results) -> int:
 
 
 def compare(results: Results) -> int:
-    """Print both; returns 1 if one is worse than the margin allows."""
+    """Print both; returns 1 if one is worse than the margin allows, or if there is none to compare with."""
+    if not FILE.exists():
+        print(f"There is no {FILE.name} to compare with: `python -m bench --quick --store` makes it.")
+        return 1
     stored = json.loads(FILE.read_text())
     worse = 0
     for name, ratio in ratios(results).items():

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bench.contenders import Contender
+from bench.line_up import Contender
 from bench.loads import Load, check, environment, make_database
 from bench.measuring import Cost, Failed, measure
 from bench.results import Observation

@@ -5,7 +5,7 @@ import statistics
 import subprocess
 from pathlib import Path
 
-from bench.contenders import seed_jars
+from bench.line_up import seed_jars
 from bench.loads import environment, make_database
 from bench.racing import say
 from bench.results import Goal, Section

@@ -10,7 +10,7 @@ from local_stack.jars import class_path
 from local_stack.spark import submit_command
 from web_traffic_airflow.operators import LARGE_RUN, SMALL_LAG, SMALL_RUN
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "contenders"
 
 
 @dataclass(frozen=True, slots=True)
