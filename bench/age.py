@@ -4,10 +4,8 @@ import shutil
 import statistics
 from datetime import timedelta
 
-from confluent_kafka.admin import AdminClient, NewTopic
-
 from bench.line_up import choose
-from bench.loads import START, PlainTraffic, environment, make_database
+from bench.loads import START, PlainTraffic, environment, make_database, make_topic
 from bench.measuring import measure
 from bench.racing import FOLDER, say
 from bench.results import Goal, Section
@@ -27,10 +25,7 @@ def age(stack: Stack, young: tuple[int, int] = (11, 30), old: tuple[int, int] = 
     [us] = choose("ours")
     variables = environment(stack, TOPIC) | {"CHECKPOINT_LOCATION": str(FOLDER / "checkpoint")}
     settings = Settings.from_environment(variables)
-    admin = AdminClient({"bootstrap.servers": settings.kafka_url})
-    if TOPIC in admin.list_topics(timeout=20).topics:
-        admin.delete_topics([TOPIC])[TOPIC].result(60)
-    admin.create_topics([NewTopic(TOPIC, 4, config={"retention.ms": "-1"})])[TOPIC].result(60)
+    make_topic(settings)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     make_database(stack)

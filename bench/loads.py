@@ -14,7 +14,7 @@ from local_stack import Stack
 from local_stack.environment import LOOPBACK, VAR
 from local_stack.postgres import make_warehouse
 from local_stack.spark import submit_environment
-from web_traffic.kafka import describe_topic
+from web_traffic.kafka import TopicMissing, describe_topic
 from web_traffic.settings import Settings
 from web_traffic.traffic import Traffic, Truth
 from web_traffic.traffic.generator import Event
@@ -72,29 +72,31 @@ class Load:
         """Its name."""
         return f"bench_{self.name}_{self.events}"
 
-    def traffic(self) -> Traffic:
-        """What generates the events."""
-        return (UniqueTraffic if self.is_unique else PlainTraffic)(11, self.hosts, self.referrers)
+    def generate(self) -> Iterator[Event]:
+        """Its events, the same each time."""
+        traffic = (UniqueTraffic if self.is_unique else PlainTraffic)(11, self.hosts, self.referrers)
+        return traffic.events(START, START + timedelta(minutes=self.minutes) + OPEN, self.events)
 
     def send(self, stack: Stack) -> Truth:
         """Fill the topic, unless it is there from before, and return what is true of it."""
         settings = Settings.from_environment(environment(stack, self.topic))
         file = VAR / "bench" / f"{self.topic}.ndjson"
-        admin = AdminClient({"bootstrap.servers": settings.kafka_url})
-        is_there = self.topic in admin.list_topics(timeout=20).topics
-        if is_there and file.exists() and sum(describe_topic(settings).end_offsets.values()) == self.events:
+        if file.exists() and self._is_there(settings):
             return Truth.read(file)
-        if is_there:
-            admin.delete_topics([self.topic])[self.topic].result(60)
-        topic = NewTopic(self.topic, 4, config={"retention.ms": "-1"})
-        admin.create_topics([topic])[self.topic].result(60)
+        make_topic(settings)
         truth, sender = Truth(), Sender(settings, give_up_after=timedelta(minutes=2))
-        for event in self.traffic().events(START, START + timedelta(minutes=self.minutes) + OPEN, self.events):
+        for event in self.generate():
             truth.add(event)
             sender.send(event)
         sender.flush(120)
         truth.write(file)
         return truth
+
+    def _is_there(self, settings: Settings) -> bool:
+        try:
+            return sum(describe_topic(settings).end_offsets.values()) == self.events
+        except TopicMissing:
+            return False
 
     def closed(self, truth: Truth) -> Windows:
         """The windows that a run over all events writes."""
@@ -102,10 +104,18 @@ class Load:
         return Counter({key: hits for key, hits in truth.hits.items() if key[0] < end})
 
 
-def environment(stack: Stack, topic: str, database: str = "bench") -> dict[str, str]:
-    """The environment that leads to a topic and a database of the benchmark."""
-    url = f"{stack.postgres_url.removesuffix('web_traffic').removeprefix('jdbc:')}{database}"
+def environment(stack: Stack, topic: str) -> dict[str, str]:
+    """The environment that leads to a topic, and to the database of the benchmark."""
+    url = f"{stack.postgres_url.removesuffix('web_traffic').removeprefix('jdbc:')}bench"
     return submit_environment(stack) | {"KAFKA_TOPIC": topic, "POSTGRES_URL": url}
+
+
+def make_topic(settings: Settings) -> None:
+    """Make the topic anew, for events of any age."""
+    admin, name = AdminClient({"bootstrap.servers": settings.kafka_url}), settings.kafka_topic
+    if name in admin.list_topics(timeout=20).topics:
+        admin.delete_topics([name])[name].result(60)
+    admin.create_topics([NewTopic(name, 4, config={"retention.ms": "-1"})])[name].result(60)
 
 
 def make_database(stack: Stack, *, is_plain: bool = False) -> None:

@@ -22,10 +22,7 @@ class Race:
     """What the contenders of one load have cost, and why some did not come to an end."""
 
     load: Load
-    rows: int
-    """Closed windows of the load, that is rows of the table."""
-    keys: int
-    """Windows that stay open."""
+    truth: Truth
     costs: dict[str, list[Cost]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -36,7 +33,8 @@ class Race:
     def observation(self) -> Observation:
         """What our runs have cost, for the cost model."""
         wall, cpu = (self.median("ours", measure) for measure in ("wall", "cpu"))
-        return Observation(self.load.name, self.load.events, self.rows, self.keys, wall, cpu)
+        rows = len(self.load.closed(self.truth))
+        return Observation(self.load.name, self.load.events, rows, len(self.truth.hits) - rows, wall, cpu)
 
     def ratio(self, name: str, other: str, measure: str) -> float | None:
         """The ratio of two contenders' medians; None if one of them has none."""
@@ -49,9 +47,8 @@ def race(stack: Stack, load: Load, contenders: Sequence[Contender], rounds: int,
     """Let them take turns; another one begins each round."""
     say(f"{load.topic}: sending {load.events:,} events, unless they are there")
     truth = load.send(stack)
-    rows = len(load.closed(truth))
     failed = {contender.name: contender.reason for contender in contenders if contender.reason}
-    result = Race(load, rows, len(truth.hits) - rows, failed=failed)
+    result = Race(load, truth, failed=failed)
     for number in range(rounds):
         first = number % len(contenders)
         for contender in (*contenders[first:], *contenders[:first]):

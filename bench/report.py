@@ -2,12 +2,14 @@
 
 import os
 import platform
+import statistics
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 import matplotlib as mpl
 from matplotlib import pyplot
 
+from bench.loads import Load
 from bench.model import PARTS, fit, predict
 from bench.results import Goal, Observation, Results, Section
 from local_stack.environment import REPO
@@ -29,7 +31,8 @@ sizes. Our table has its unique index, its triggers and its ledger; the others w
 
 - seed job: Spark as most people write it (`bench/contenders/seed.py`): json_tuple, default settings, JDBC append
 - tight script: one Python process, msgspec and COPY (`bench/contenders/script.py`)
-{others}
+- Quix Streams and PyFlink, each tuned as its documentation says (`bench/contenders/`)
+
 {versions}, {cores} cores, {date}.
 
 ![Wall seconds of the contenders](benchmarks.svg)
@@ -54,7 +57,10 @@ def introduction() -> str:
     versions = [f"Python {platform.python_version()}", f"Java {java_version()}"]
     versions += [f"{name} {version(name)}" for name in packages]
     return INTRODUCTION.format(
-        bytes=590, others="", versions=", ".join(versions), cores=os.cpu_count(), date=f"{datetime.now(UTC):%-d %B %Y}"
+        bytes=round(statistics.mean(len(event.value or b"") for event in Load("sample", 10_000).generate())),
+        versions=", ".join(versions),
+        cores=os.cpu_count(),
+        date=f"{datetime.now(UTC):%-d %B %Y}",
     )
 
 

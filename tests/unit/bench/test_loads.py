@@ -1,7 +1,7 @@
 """The events of the benchmark: what all engines read alike, and what the truth about them is."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bench.loads import START, Load
 from web_traffic.traffic import Truth
@@ -9,7 +9,7 @@ from web_traffic.traffic.generator import Event
 
 
 def events(load: Load) -> list[Event]:
-    return list(load.traffic().events(START, START + timedelta(minutes=load.minutes + 4), load.events))
+    return list(load.generate())
 
 
 def test_all_events_are_valid_and_in_one_form() -> None:
