@@ -45,7 +45,7 @@ state store and recount do not agree. *Recovery* is the time from the end of the
 brought everything up to date, a start of Spark included; {lanes} trials ran at the same time, on {cores} cores. *Seen*
 are trials in which a run ended with an error, which Airflow retries or alerts on; where it is less than n the fault
 passed by itself, within the run. *Code* is a digest of the application and of the cell that was tried: what was tried
-with another version of them stands here until `make faults` has tried the present one.
+with another version of them, or on another machine, stands here until `make faults` has tried the cell again.
 
 | Cell | Fault | n | lost | duplicate | wrong | unaccounted | recovery, s (median, max) | seen | code |
 |---|---|---|---|---|---|---|---|---|---|
@@ -146,10 +146,12 @@ def keep(outcome: Outcome, version: str) -> None:
 
 
 def line(cell: Cell) -> str:
-    """Return the cell's row of the page."""
+    """Return the cell's row of the page; without a trial here, the one that it has."""
     version, mine = newest_results(cell)
     if not mine:
-        return f"| {cell.name} | {cell.title} | 0 | | | | | | | |\n"
+        rows = PAGE.read_text().splitlines(keepends=True) if PAGE.exists() else []
+        untried = f"| {cell.name} | {cell.title} | 0 | | | | | | | |\n"
+        return next((row for row in rows if row.startswith(f"| {cell.name} |")), untried)
     sums = (sum(getattr(outcome, name) for outcome in mine) for name in ("lost", "duplicate", "wrong", "unaccounted"))
     seconds = [outcome.recovery_seconds for outcome in mine]
     seen = sum(outcome.was_seen for outcome in mine)
