@@ -12,7 +12,7 @@ from bench.results import Goal, Section
 from local_stack import Stack
 from local_stack.environment import PROPERTIES_FILE
 
-WAYS = ("staged", "driver", "jdbc")
+WAYS = ("staged", "driver", "jdbc", "jdbc into the same table")
 MEASURES = ("seconds", "jvm", "python")
 LIMIT_SECONDS = 600
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 import psycopg
 import pyarrow as pa
 
+from web_traffic.arrow import to_list
 from web_traffic.checkpoint import Offsets
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect, statement
@@ -59,7 +60,7 @@ class RejectedEvents:
         """Take the rows of a batch of Kafka records that have a reason, by their row numbers."""
         rejected = records.select(list(COLUMNS)).take(pa.array(reasons, pa.int64()))
         for name in COLUMNS:
-            self._chunk[name] += rejected[name].to_pylist()
+            self._chunk[name] += to_list(rejected[name])
         self._chunk["reason"] += reasons.values()
         self._chunk_bytes += rejected.nbytes
         if self._chunk_bytes > CHUNK_BYTES or len(self._chunk["reason"]) > CHUNK_RECORDS:

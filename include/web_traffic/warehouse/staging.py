@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from web_traffic.arrow import to_list
 from web_traffic.faults import fault_point
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
@@ -62,5 +63,5 @@ def _copier(table: StagingTable, settings: Settings) -> Callable[[Iterator[pa.Re
 
 def _rows(first: pa.RecordBatch, others: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
     for batch in (first, *others):
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield from zip(*(to_list(column) for column in batch.columns), strict=True)
         fault_point("copying")
