@@ -21,10 +21,11 @@ WHOLE: dict[str, Callable[[Stack], Section]] = {
     "cold": comparisons.cold,
     "large": comparisons.large,
     "sink": sink,
-    "age": age,
     "keys": comparisons.keys,
     "scale": comparisons.scale,
 }
+ALONE: dict[str, Callable[[Stack], Section]] = {"age": age}
+"""Takes half an hour, so it is measured only when it is asked for."""
 QUICK: dict[str, Callable[[Stack], Section]] = {
     "small": partial(comparisons.small, rounds=3),
     "backlog": comparisons.backlog,
@@ -37,15 +38,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small part, compared with bench/ratios.json")
     parser.add_argument("--store", action="store_true", help="with --quick: make its ratios the ones to compare with")
-    parser.add_argument("--only", choices=WHOLE, action="append", help="only this section (repeatable)")
+    parser.add_argument("--only", choices=WHOLE | ALONE, action="append", help="only this section (repeatable)")
     options = parser.parse_args()
     results = Results(FOLDER / ("quick.json" if options.quick else "results.json"))
-    sections = QUICK if options.quick else WHOLE
+    sections = QUICK if options.quick else WHOLE | ALONE
+    wanted = options.only or (QUICK if options.quick else WHOLE)
     with running(stack(), "postgres", "kafka") as one:
-        for name, measure in sections.items():
-            if name in (options.only or sections):
-                say(f"{name}:")
-                results.keep(name, measure(one))
+        for name in wanted:
+            say(f"{name}:")
+            results.keep(name, sections[name](one))
     if options.quick:
         return guard.store(results) if options.store else guard.compare(results)
     report.write(results)

@@ -5,6 +5,7 @@ import platform
 import statistics
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib import pyplot
@@ -17,11 +18,15 @@ from local_stack.java import java_version
 
 PAGE = REPO / "docs" / "benchmarks.md"
 PICTURE = REPO / "docs" / "benchmarks.svg"
+REQUIREMENTS = sorted(Path(__file__).parent.glob("requirements-*.txt"))
+ENGINES = ("bytewax==", "apache-flink==", "pathway==", "quixstreams==")
+REASONS = "performance.md"
 PICTURED = ("small", "cold", "large")
 INTRODUCTION = """\
 # Benchmarks
 
-`make bench` measures all of this in one go and writes this page; `make bench ONLY=large` measures one section again.
+`make bench` measures all of this in one go and writes this page, but for the age of a checkpoint, which takes half an
+hour of its own (`make bench ONLY=age`); `make bench ONLY=large` measures one section again.
 All contenders read the same topic (four partitions, lz4, {bytes} bytes an event, none late or malformed, times in UTC,
 so that every engine can read them alike) from the same broker, into the same PostgreSQL, on the same cores. Before a
 figure counts, the contender's table is compared with the ground truth, row by row. Contenders take turns, another one
@@ -31,7 +36,7 @@ sizes. Our table has its unique index, its triggers and its ledger; the others w
 
 - seed job: Spark as most people write it (`bench/contenders/seed.py`): json_tuple, default settings, JDBC append
 - tight script: one Python process, msgspec and COPY (`bench/contenders/script.py`)
-- Quix Streams and PyFlink, each tuned as its documentation says (`bench/contenders/`)
+- Quix Streams, Bytewax, Pathway and PyFlink, each tuned as its documentation says (`bench/contenders/`)
 
 {versions}, {cores} cores, {date}.
 
@@ -56,6 +61,8 @@ def introduction() -> str:
     packages = ("pyspark", "apache-airflow", "confluent-kafka", "msgspec", "psycopg")
     versions = [f"Python {platform.python_version()}", f"Java {java_version()}"]
     versions += [f"{name} {version(name)}" for name in packages]
+    pins = [pin for file in REQUIREMENTS for pin in file.read_text().split() if pin.startswith(ENGINES)]
+    versions += [pin.replace("==", " ") for pin in pins]
     return INTRODUCTION.format(
         bytes=round(statistics.mean(len(event.value or b"") for event in Load("sample", 10_000).generate())),
         versions=", ".join(versions),
@@ -71,7 +78,13 @@ def goals(found: list[Goal]) -> str:
         value = "not measured" if goal.value is None else f"{goal.value:.2f}"
         relation = "at least" if goal.is_least else "at most"
         rows.append(
-            [goal.number, goal.text, f"{relation} {goal.limit:g}", value, "met" if goal.is_met else "**not met**"]
+            [
+                goal.number,
+                goal.text,
+                f"{relation} {goal.limit:g}",
+                value,
+                "met" if goal.is_met else f"[not met]({REASONS}#goal-{goal.number})",
+            ]
         )
     return "## Goals\n\n" + table(["", "ratio", "goal", "measured", ""], rows)
 
