@@ -49,7 +49,7 @@ def main() -> int:
             results.keep(name, sections[name](one))
     if options.quick:
         return guard.store(results) if options.store else guard.compare(results)
-    report.write(results)
+    report.write(results, WHOLE | ALONE)
     return 0
 
 

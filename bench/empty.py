@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 from bench.line_up import FOLDER, seed_jars
-from bench.loads import PLAIN_TABLE
+from bench.loads import PLAIN_TABLE, PlainTraffic
 from bench.racing import say
 from bench.results import Goal, Section
 from local_stack import Stack, airflow, running
@@ -17,7 +17,6 @@ from local_stack.rest import AirflowApi, airflow_api
 from local_stack.spark import submit_environment
 from web_traffic.kafka import ensure_topic
 from web_traffic.settings import Settings
-from web_traffic.traffic import Traffic
 from web_traffic.traffic.sending import Sender
 from web_traffic.warehouse.connection import connect
 
@@ -79,12 +78,12 @@ def _additions(stack: Stack) -> dict[str, str]:
 
 
 def _prepare(stack: Stack) -> None:
-    """Send some events, and make the table that the seed job writes to."""
+    """Send some events that the seed job can read, and make the table that it writes to."""
     settings = Settings.from_environment(submit_environment(stack))
     ensure_topic(settings)
     sender = Sender(settings, give_up_after=timedelta(minutes=1))
     now = datetime.now(UTC)
-    for event in Traffic(seed=5).events(now - timedelta(hours=1), now, EVENTS):
+    for event in PlainTraffic(5, 60, 400).events(now - timedelta(hours=1), now, EVENTS):
         sender.send(event)
     sender.flush(60)
     make_warehouse(stack, "seed")

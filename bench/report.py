@@ -3,6 +3,7 @@
 import os
 import platform
 import statistics
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -44,10 +45,14 @@ sizes. Our table has its unique index, its triggers and its ledger; the others w
 """
 
 
-def write(results: Results) -> None:
-    """Write the page and the picture."""
+def write(results: Results, names: Iterable[str]) -> None:
+    """Write the page and the picture; of these sections it says so if one was not measured yet."""
     sections = results.sections()
-    parts = [introduction(), goals([goal for section in sections.values() for goal in section.goals])]
+    missing = [f"`make bench ONLY={name}`" for name in names if name not in sections]
+    parts = [introduction()]
+    if missing:
+        parts.append(f"Not measured here yet: {', '.join(missing)}.\n")
+    parts += [goals([goal for section in sections.values() for goal in section.goals])]
     parts += [show(section) for section in sections.values()]
     seen = [one for section in sections.values() for one in section.observations]
     if len(seen) > len(PARTS):

@@ -18,7 +18,7 @@ LIMIT_SECONDS = 600
 
 
 def sink(stack: Stack, rows: int = 200_000, rounds: int = 5) -> Section:
-    """Write the same windows in every way; JDBC has a table without index or trigger, the others the project's own."""
+    """Write the same windows in every way; `jdbc` has a table without index or trigger, all others ours."""
     runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
     for number in range(rounds):
         for way in WAYS:
@@ -26,7 +26,7 @@ def sink(stack: Stack, rows: int = 200_000, rounds: int = 5) -> Section:
             runs[way].append(_write(stack, way, rows))
             say(f"  round {number + 1}, {way}: {runs[way][-1]}")
     medians = {way: [statistics.median(run[name] for run in runs[way]) for name in MEASURES] for way in WAYS}
-    ratio = medians["jdbc"][0] / medians["staged"][0]
+    plain, same = (medians[way][0] / medians["staged"][0] for way in ("jdbc", "jdbc into the same table"))
     return Section(
         f"Sink: {rows:,} closed windows in a batch",
         ["way", "n", "seconds", "rows/s", "driver's JVM, MiB", "driver's Python, MiB"],
@@ -34,8 +34,13 @@ def sink(stack: Stack, rows: int = 200_000, rounds: int = 5) -> Section:
             [way, rounds, f"{seconds:.2f}", f"{rows / seconds:,.0f}", f"{jvm:.0f}", f"{python:.0f}"]
             for way, (seconds, jvm, python) in medians.items()
         ],
-        [Goal(5, "rows per second against JDBC append", 4, ratio, is_least=True)],
-        {"seconds": 1 / ratio},
+        [
+            Goal(5, "rows per second against JDBC append into the same table", 4, same, is_least=True),
+            Goal(
+                5, "rows per second against JDBC append into a table without index or trigger", 4, plain, is_least=True
+            ),
+        ],
+        {"seconds": 1 / plain},
     )
 
 

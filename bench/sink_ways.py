@@ -2,7 +2,7 @@
 
 - staged: what the project does: tasks COPY into a staging table, one transaction moves the rows
 - driver: the driver fetches the rows with toLocalIterator and COPYs them in one transaction
-- jdbc: Spark's JDBC append, a transaction for each task
+- any other: Spark's JDBC append, a transaction for each task
 """
 
 import json
