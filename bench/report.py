@@ -3,7 +3,7 @@
 import os
 import platform
 import statistics
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -45,10 +45,11 @@ sizes. Our table has its unique index, its triggers and its ledger; the others w
 """
 
 
-def write(results: Results, names: Iterable[str]) -> None:
+def write(results: Results, names: Collection[str]) -> None:
     """Write the page and the picture; of these sections it says so if one was not measured yet."""
-    sections = results.sections()
-    missing = [f"`make bench ONLY={name}`" for name in names if name not in sections]
+    kept = results.sections()
+    sections = {name: kept[name] for name in names if name in kept}
+    missing = [f"`make bench ONLY={name}`" for name in names if name not in kept]
     parts = [introduction()]
     if missing:
         parts.append(f"Not measured here yet: {', '.join(missing)}.\n")
