@@ -42,11 +42,11 @@ def main() -> int:
     options = parser.parse_args()
     results = Results(FOLDER / ("quick.json" if options.quick else "results.json"))
     sections = QUICK if options.quick else WHOLE | ALONE
-    wanted = options.only or (QUICK if options.quick else WHOLE)
     with running(stack(), "postgres", "kafka") as one:
-        for name in wanted:
-            say(f"{name}:")
-            results.keep(name, sections[name](one))
+        for name, measure in sections.items():
+            if name in (options.only or sections.keys() - ALONE):
+                say(f"{name}:")
+                results.keep(name, measure(one))
     if options.quick:
         return guard.store(results) if options.store else guard.compare(results)
     report.write(results, WHOLE | ALONE)

@@ -19,20 +19,20 @@ def small(stack: Stack, rounds: int = 5) -> Section:
     return _section("A small run: 20,000 events", result, [(2, "wall", 0.22), (2, "cpu", 0.18)])
 
 
-def cold(stack: Stack, rounds: int = 3) -> Section:
+def cold(stack: Stack) -> Section:
     """A backlog of 2 million events, for all who can run here."""
     contenders = choose("ours", "seed", "script", "quix", "bytewax", "pathway")
-    result = race(stack, Load("cold", 2_000_000), contenders, rounds, LIMIT_SECONDS)
+    result = race(stack, Load("cold", 2_000_000), contenders, 3, LIMIT_SECONDS)
     section = _section("2 million events from cold", result, [(3, "wall", 0.35)])
     against_quix = Goal(4, "2 million events: wall against Quix Streams", 0.35, result.ratio("ours", "quix", "wall"))
     section.goals.append(against_quix)
     return section
 
 
-def large(stack: Stack, rounds: int = 3) -> Section:
+def large(stack: Stack) -> Section:
     """A backlog of 8 million events."""
     contenders = choose("ours", "seed", "script", "flink")
-    result = race(stack, Load("large", 8_000_000, minutes=240), contenders, rounds, LIMIT_SECONDS)
+    result = race(stack, Load("large", 8_000_000, minutes=240), contenders, 3, LIMIT_SECONDS)
     section = _section("8 million events from cold", result, [(3, "wall", 0.40), (3, "cpu", 0.33)])
     section.goals.extend(
         Goal(4, f"8 million events: {measure} against {title}", limit, result.ratio("ours", other, measure))
