@@ -4,10 +4,13 @@ Pure functions over bytes and Arrow batches; no Spark. The live run, restatement
 here, so an event is judged the same way whoever asks.
 """
 
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,7 +20,7 @@ from web_traffic.settings import WINDOW
 WINDOW_MINUTES = WINDOW // timedelta(minutes=1)
 
 RECORDS = pa.schema([("value", pa.binary()), ("accepted_until", pa.timestamp("us", "UTC"))])
-"""Input of `decode`: the Kafka value, and the latest event time that is not from the future."""
+"""Input of `judge`: the Kafka value, and the latest event time that is not from the future."""
 
 COUNTS = pa.schema(
     [
@@ -29,7 +32,10 @@ COUNTS = pa.schema(
         ("future", pa.int64()),
     ]
 )
-"""Output of `decode`: hits with their key, and one row without a key that holds `rejected` and `future`."""
+"""Output of `count`: hits with their key, and one row without a key that holds `rejected` and `future`."""
+COUNTED_TOGETHER = 30_000
+COUNTED_BYTES = 32 * 1024 * 1024
+"""How many events, or bytes of their keys, are counted in advance at a time: the more, the fewer rows come out."""
 
 
 class Event(msgspec.Struct, gc=False):
@@ -61,6 +67,8 @@ _decode_any = msgspec.json.Decoder().decode
 _decode_time_text = msgspec.json.Decoder(_TimeText).decode
 _ESCAPED_NUL = rb"\u0000"
 """A time ends for msgspec (0.22) at a NUL character, whatever comes after it: `12:00:00\\u0000+05:00` is 12:00 UTC."""
+_find_escaped_nul = re.compile(re.escape(_ESCAPED_NUL)).search
+_FIRST_YEAR, _LAST_YEAR = 2, 9998
 
 
 def parse(value: bytes | None) -> Event:
@@ -76,13 +84,54 @@ def parse(value: bytes | None) -> Event:
         raise Rejected(_reason(value)) from None
     if _ESCAPED_NUL in value and "\0" in _decode_time_text(value).event_time:
         raise Rejected(Reason.TIME_NOT_RFC3339)
-    if not 1 < event.event_time.year < 9999:
+    if not _FIRST_YEAR <= event.event_time.year <= _LAST_YEAR:
         raise Rejected(Reason.TIME_OUT_OF_RANGE)
     if not event.host:
         raise Rejected(Reason.HOST_EMPTY)
     if "\0" in event.host or (event.referrer is not None and "\0" in event.referrer):
         raise Rejected(Reason.NUL_CHARACTER)
     return event
+
+
+def parse_all(values: pa.Array) -> tuple[list[Event], dict[int, Reason]]:
+    """Parse a column of Kafka values: the events in their order, and the reasons for the others by their row.
+
+    The same as `parse` for each of them, in half the time: what decodes is looked at together, and one by one only when
+    there is something that `parse` might reject.
+    """
+    texts = values.to_pylist()
+    events: list[Event] = []
+    reasons: dict[int, Reason] = {}
+    left = iter(texts)
+    while len(events) + len(reasons) < len(texts):
+        try:
+            events.extend(map(_decode_event, left))  # what comes before a value that does not decode is kept
+        except (*_UNDECODABLE, TypeError):
+            row = len(events) + len(reasons)
+            reasons[row] = Reason.NULL_VALUE if texts[row] is None else _reason(texts[row])
+    return (events, reasons) if _are_flawless(values, events) else _parse_each(texts)
+
+
+def _are_flawless(values: pa.Array, events: Sequence[Event]) -> bool:
+    """Whether `parse` rejects none of the values that decode; a NUL character can only come from an escaped one."""
+    years = {event.event_time.year for event in events} or {_FIRST_YEAR}
+    return (
+        _FIRST_YEAR <= min(years)
+        and max(years) <= _LAST_YEAR
+        and all(event.host for event in events)
+        and not _find_escaped_nul(values.buffers()[2] or b"")
+    )
+
+
+def _parse_each(texts: Iterable[bytes | None]) -> tuple[list[Event], dict[int, Reason]]:
+    events: list[Event] = []
+    reasons: dict[int, Reason] = {}
+    for row, text in enumerate(texts):
+        try:
+            events.append(parse(text))
+        except Rejected as rejected:
+            reasons[row] = rejected.reason
+    return events, reasons
 
 
 def _reason(value: bytes) -> Reason:
@@ -106,33 +155,22 @@ def _reason(value: bytes) -> Reason:
     return Reason.TIME_NOT_RFC3339
 
 
-class Decoded(NamedTuple):
+class Judged(NamedTuple):
     """What a batch of records comes to."""
 
-    counts: pa.Table
-    """`COUNTS`."""
+    events: pa.Table
+    """Those that are counted: event_time, host, referrer."""
     reasons: dict[int, Reason]
     """Why a record is not counted, by its row in the batch."""
 
 
-def decode(records: pa.RecordBatch, accepted_from: pa.Array | None = None) -> Decoded:
-    """Decode a batch that has the columns of `RECORDS`, and count it in advance.
+def judge(records: pa.RecordBatch, accepted_from: pa.Array | None = None) -> Judged:
+    """Judge a batch that has the columns of `RECORDS`.
 
     Where `accepted_from` is given, it holds the earliest event time for each record that is not too late; what is
     earlier is left out.
-
-    Each row of hits stands for all events of the batch with one window, host and referrer, and carries the newest
-    event time among them. The window of the newest is the window of all, and the newest is what a watermark looks at,
-    so watermark and windows come out exactly as they would from single events.
     """
-    events, rows = [], []
-    reasons: dict[int, Reason] = {}
-    for row, value in enumerate(records["value"].to_pylist()):
-        try:
-            events.append(parse(value))
-            rows.append(row)
-        except Rejected as rejected:
-            reasons[row] = rejected.reason
+    events, reasons = parse_all(records["value"])
     accepted = pa.table(
         [
             pa.array([event.event_time for event in events], pa.timestamp("us", "UTC")),
@@ -141,14 +179,41 @@ def decode(records: pa.RecordBatch, accepted_from: pa.Array | None = None) -> De
         ],
         names=["event_time", "host", "referrer"],
     )
-    accepted_rows = pa.array(rows, pa.int64())
-    is_future = pc.greater(accepted["event_time"], records["accepted_until"].take(accepted_rows))
-    future = dict.fromkeys(accepted_rows.filter(is_future.combine_chunks()).to_pylist(), Reason.FUTURE)
+    rows = pa.array(np.delete(np.arange(len(records)), list(reasons)), pa.int64())
+    is_future = pc.greater(accepted["event_time"], records["accepted_until"].take(rows))
+    future = dict.fromkeys(rows.filter(is_future.combine_chunks()).to_pylist(), Reason.FUTURE)
     is_counted = pc.invert(is_future)
     if accepted_from is not None:
-        is_counted = pc.and_(is_counted, pc.greater_equal(accepted["event_time"], accepted_from.take(accepted_rows)))
-    hits = _count_windows(accepted.filter(is_counted))
-    return Decoded(pa.concat_tables([hits, _tally(len(reasons), len(future))]), reasons | future)
+        is_counted = pc.and_(is_counted, pc.greater_equal(accepted["event_time"], accepted_from.take(rows)))
+    return Judged(accepted.filter(is_counted), reasons | future)
+
+
+def count(batches: Iterable[Judged]) -> Iterator[pa.RecordBatch]:
+    """Count what was judged in advance, many batches at a time, as `COUNTS`.
+
+    Each row of hits stands for all events with one window, host and referrer, and carries the newest
+    event time among them. The window of the newest is the window of all, and the newest is what a watermark looks at,
+    so watermark and windows come out exactly as they would from single events.
+    """
+    waiting: list[Judged] = []
+    events, size = 0, 0
+    for judged in batches:
+        waiting.append(judged)
+        events, size = events + judged.events.num_rows, size + judged.events.nbytes
+        if events >= COUNTED_TOGETHER or size >= COUNTED_BYTES:
+            yield from _count(waiting)
+            waiting, events, size = [], 0, 0
+    if waiting:
+        yield from _count(waiting)
+
+
+def _count(judged: Sequence[Judged]) -> list[pa.RecordBatch]:
+    hits = _count_windows(pa.concat_tables(batch.events for batch in judged))
+    reasons = [reason for batch in judged for reason in batch.reasons.values()]
+    future = reasons.count(Reason.FUTURE)
+    tally = {"hits": 0, "rejected": len(reasons) - future, "future": future}
+    counts = pa.concat_tables([hits, pa.Table.from_pylist([tally], schema=COUNTS)])
+    return list(counts.combine_chunks().to_batches())
 
 
 def _count_windows(events: pa.Table) -> pa.Table:
@@ -158,8 +223,3 @@ def _count_windows(events: pa.Table) -> pa.Table:
     none = pa.array([0] * counted.num_rows, pa.int64())
     newest, hits = counted["event_time_max"], counted["event_time_count"]
     return pa.table([newest, counted["host"], counted["referrer"], hits, none, none], schema=COUNTS)
-
-
-def _tally(rejected: int, future: int) -> pa.Table:
-    row = {"event_time": None, "host": None, "referrer": None, "hits": 0, "rejected": rejected, "future": future}
-    return pa.Table.from_pylist([row], schema=COUNTS)

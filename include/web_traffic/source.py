@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 
 from web_traffic.checkpoint import Batch, Offsets
-from web_traffic.events import COUNTS, Decoded, decode
+from web_traffic.events import Judged, count, judge
 from web_traffic.guard import Start
 from web_traffic.lateness import Acceptance
 from web_traffic.settings import Settings
@@ -99,8 +99,8 @@ def decode_records(
     live run does, whose clock decided what was from the future.
     """
     clock = F.lit(planned_at) if planned_at else F.current_timestamp()
-    skew = F.expr(f"make_dt_interval(0, 0, 0, {settings.max_clock_skew.total_seconds()})")
-    accepted_until = F.least("timestamp", clock) + skew
+    skew = settings.max_clock_skew // timedelta(microseconds=1)
+    accepted_until = F.timestamp_micros(F.unix_micros(F.least("timestamp", clock)) + skew)
     columns = (*REJECTED_COLUMNS, accepted_until.alias("accepted_until"))
     if acceptance is None:
         decoder = _decoder(settings, topic_id, rejected)
@@ -112,25 +112,25 @@ def decode_records(
 def _decoder(settings: Settings, topic_id: str, rejected: Places) -> ArrowStep:
     """Return what a task does with its records."""
 
-    def decode_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def judge_each(batches: Iterator[pa.RecordBatch]) -> Iterator[Judged]:
         with RejectedEvents(settings, topic_id) as rejected_events:
             for records in batches:
-                decoded = decode(_without_values_of(rejected, records))
-                if decoded.reasons:
-                    rejected_events.add(records, decoded.reasons)
-                yield from _batches(decoded)
+                judged = judge(_without_values_of(rejected, records))
+                if judged.reasons:
+                    rejected_events.add(records, judged.reasons)
+                yield judged
 
-    return decode_batches
+    return lambda batches: count(judge_each(batches))
 
 
 def _restating_decoder(rejected: Places, acceptance: Acceptance) -> ArrowStep:
     """Return what a task of a restatement does with its records."""
 
-    def decode_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def judge_each(batches: Iterator[pa.RecordBatch]) -> Iterator[Judged]:
         for records in batches:
-            yield from _batches(decode(_without_values_of(rejected, records), acceptance.accepted_from(records)))
+            yield judge(_without_values_of(rejected, records), acceptance.accepted_from(records))
 
-    return decode_batches
+    return lambda batches: count(judge_each(batches))
 
 
 def _without_values_of(rejected: Places, records: pa.RecordBatch) -> pa.RecordBatch:
@@ -141,8 +141,3 @@ def _without_values_of(rejected: Places, records: pa.RecordBatch) -> pa.RecordBa
     is_rejected = pa.array([offset in rejected.get(partition, ()) for partition, offset in places], pa.bool_())
     values = pc.if_else(is_rejected, pa.scalar(None, records["value"].type), records["value"])
     return records.set_column(records.schema.get_field_index("value"), "value", values)
-
-
-def _batches(decoded: Decoded) -> list[pa.RecordBatch]:
-    batches: list[pa.RecordBatch] = decoded.counts.cast(COUNTS).combine_chunks().to_batches()
-    return batches

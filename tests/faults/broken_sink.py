@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 
 from web_traffic import source
-from web_traffic.events import COUNTS, decode
+from web_traffic.events import count, judge
 from web_traffic.faults import fault_point
 from web_traffic.jobs import aggregate, books
 from web_traffic.settings import Settings
@@ -56,11 +56,7 @@ def forget_rejected_events() -> None:
     """Keep no rejected event."""
 
     def decoder(*_):
-        def decode_batches(batches):
-            for records in batches:
-                yield from decode(records).counts.cast(COUNTS).combine_chunks().to_batches()
-
-        return decode_batches
+        return lambda batches: count(judge(records) for records in batches)
 
     source._decoder = decoder
 

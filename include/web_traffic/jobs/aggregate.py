@@ -83,7 +83,7 @@ def start_stream(
     spark: SparkSession, settings: Settings, sink: Sink, topic: Topic, start: Start, rejected: Places
 ) -> StreamingQuery:
     """Start the query: read, decode, observe ahead of the watermark, count, write."""
-    records = read_stream(spark, settings, start).observe("records", F.count(F.lit(1)).alias("read"))
+    records = read_stream(spark, settings, start)
     decoded = decode_records(records, settings, topic.id, rejected).observe(
         "decoded", F.sum("rejected").alias("rejected"), F.sum("future").alias("future")
     )

@@ -61,7 +61,7 @@ def observed_batches(query: StreamingQuery) -> list[Observed]:
     return [
         Observed(
             batch_id=progress.batchId,
-            read=progress.observedMetrics["records"]["read"],
+            read=progress.numInputRows,
             rejected=progress.observedMetrics["decoded"]["rejected"] or 0,
             future=progress.observedMetrics["decoded"]["future"] or 0,
             dropped_rows=sum(operator.numRowsDroppedByWatermark for operator in progress.stateOperators),

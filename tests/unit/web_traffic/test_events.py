@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from web_traffic.events import RECORDS, Rejected, decode, parse
+from web_traffic.events import RECORDS, Rejected, count, judge, parse
 from web_traffic.reasons import Reason
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -20,7 +20,8 @@ def record(**fields: object) -> bytes:
 
 def decoded(*values: bytes | None, accepted_until: datetime = NOON + timedelta(days=1)) -> list[dict]:
     limits = pa.array([accepted_until] * len(values), RECORDS.field("accepted_until").type)
-    return decode(pa.record_batch([pa.array(values, pa.binary()), limits], schema=RECORDS)).counts.to_pylist()
+    judged = judge(pa.record_batch([pa.array(values, pa.binary()), limits], schema=RECORDS))
+    return [row for batch in count([judged]) for row in batch.to_pylist()]
 
 
 def hits(rows: list[dict]) -> list[tuple]:
@@ -132,5 +133,5 @@ def test_of_duplicate_keys_the_last_one_counts() -> None:
 def test_each_record_that_is_not_counted_has_its_reason_by_its_row() -> None:
     limits = pa.array([NOON] * 4, RECORDS.field("accepted_until").type)
     values = pa.array([record(), b"[]", record(event_time="2026-03-29T12:00:01Z"), None], pa.binary())
-    reasons = decode(pa.record_batch([values, limits], schema=RECORDS)).reasons
+    reasons = judge(pa.record_batch([values, limits], schema=RECORDS)).reasons
     assert reasons == {1: Reason.NOT_AN_OBJECT, 2: Reason.FUTURE, 3: Reason.NULL_VALUE}

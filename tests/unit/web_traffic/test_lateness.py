@@ -6,7 +6,7 @@ from uuid import UUID
 import pyarrow as pa
 import pytest
 
-from web_traffic.events import decode
+from web_traffic.events import judge
 from web_traffic.lateness import Acceptance, ReadRange
 
 LATENESS = timedelta(hours=1)
@@ -82,7 +82,6 @@ def test_what_is_too_late_is_neither_counted_nor_rejected() -> None:
     values = [f'{{"host": "a.example", "event_time": "2026-03-29T{clock}Z"}}'.encode() for clock in ("12:00", "12:05")]
     values = [value.replace(b'Z"', b':00Z"') for value in values]
     records = pa.RecordBatch.from_pydict({"value": values, "accepted_until": [at("13:00:00")] * 2})
-    decoded = decode(records, accepted_from=pa.array([at("12:05:00")] * 2, pa.timestamp("us", "UTC")))
-    counted = [row for row in decoded.counts.to_pylist() if row["host"]]
-    assert [(row["event_time"], row["hits"]) for row in counted] == [(at("12:05:00"), 1)]
-    assert decoded.reasons == {}
+    judged = judge(records, accepted_from=pa.array([at("12:05:00")] * 2, pa.timestamp("us", "UTC")))
+    assert judged.events["event_time"].to_pylist() == [at("12:05:00")]
+    assert judged.reasons == {}
