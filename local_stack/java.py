@@ -24,26 +24,32 @@ def java_version(environ: Mapping[str, str] = os.environ) -> int:
     return _find(environ)[1]
 
 
-def _find(environ: Mapping[str, str]) -> tuple[Path, int]:
+def java_build(environ: Mapping[str, str] = os.environ) -> str:
+    """The build of that Java, 17.0.15+6-Debian-1deb12u1 for example."""
+    return _find(environ)[2]
+
+
+def _find(environ: Mapping[str, str]) -> tuple[Path, int, str]:
     given = environ.get("JAVA_HOME")
     java = Path(given, "bin", "java") if given else shutil.which("java", path=environ.get("PATH", ""))
     if not java or not os.access(java, os.X_OK):
         where = f"JAVA_HOME={given} holds no bin/java" if given else "No Java is on the PATH"
         raise StackError(f"{where}: {ADVICE}.")
-    home, version = _describe(Path(java))
+    home, version, build = _describe(Path(java))
     if version < OLDEST:
         raise StackError(f"{java} is Java {version}, too old for Kafka and Spark: {ADVICE}.")
-    return home, version
+    return home, version, build
 
 
 @lru_cache
-def _describe(java: Path) -> tuple[Path, int]:
-    """Home and feature version, as that Java itself says."""
+def _describe(java: Path) -> tuple[Path, int, str]:
+    """Home, feature version and build, as that Java itself says."""
     result = subprocess.run(
         [java, "-XshowSettings:properties", "-version"], check=False, capture_output=True, text=True, timeout=60
     )
     home = re.search(r"java\.home = (.+)", result.stderr)
     version = re.search(r"java\.specification\.version = (?:1\.)?(\d+)", result.stderr)
-    if result.returncode or not home or not version:
+    build = re.search(r"java\.runtime\.version = (\S+)", result.stderr)
+    if result.returncode or not home or not version or not build:
         raise StackError(f"{java} does not run as a Java: {ADVICE}.")
-    return Path(home[1].strip()), int(version[1])
+    return Path(home[1].strip()), int(version[1]), build[1]

@@ -17,7 +17,7 @@ import pyspark
 from local_stack.environment import LOOPBACK, PROPERTIES_FILE, REPO, VAR, Stack
 from local_stack.errors import StackError
 from local_stack.jars import class_path
-from local_stack.java import java_home, java_version
+from local_stack.java import java_build, java_home, java_version
 from local_stack.lifecycle import running
 from local_stack.progress import step
 from web_traffic.kafka import ensure_topic
@@ -32,10 +32,12 @@ TRAINING_LIMIT_SECONDS = 180
 
 
 def prepare_spark() -> None:
-    """Write to var/spark what a run of the application needs; the archive is made once per Java and Spark version."""
+    """Write to var/spark what a run of the application needs; the archive is made once per build of Java and Spark."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    archive = FOLDER / f"classes-java-{java_version()}-spark-{pyspark.__version__}"
+    archive = FOLDER / f"classes-java-{java_build()}-spark-{pyspark.__version__}"
     if not archive.is_file():
+        for outdated in FOLDER.glob("classes*"):
+            outdated.unlink()
         with step("Spark's classes are archived, for a faster start", "running the application once for its classes"):
             _train(archive)
     _write_properties(PROPERTIES_FILE, _use_archive(archive) if archive.is_file() else "")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local_stack import StackError
-from local_stack.java import java_home, java_version
+from local_stack.java import java_build, java_home, java_version
 
 ADVICE = "install a JDK 17 or newer, or point JAVA_HOME at one"
 
@@ -14,7 +14,8 @@ ADVICE = "install a JDK 17 or newer, or point JAVA_HOME at one"
 def fake_java(home: Path, version: str) -> Path:
     java = home / "bin" / "java"
     java.parent.mkdir(parents=True)
-    report = f"    java.home = {home}\\n    java.specification.version = {version}\\n"
+    properties = {"home": home, "specification.version": version, "runtime.version": f"{version}.0.1+2-test"}
+    report = "".join(f"    java.{name} = {value}\\n" for name, value in properties.items())
     java.write_text(f"#!/bin/sh\nprintf '{report}' >&2\n")
     java.chmod(0o755)
     return home
@@ -57,4 +58,5 @@ def test_the_home_is_what_the_java_on_the_path_says(tmp_path: Path) -> None:
 
 
 def test_the_version_is_what_the_java_says(tmp_path: Path) -> None:
-    assert java_version({"JAVA_HOME": str(fake_java(tmp_path / "new", "25"))}) == 25
+    environ = {"JAVA_HOME": str(fake_java(tmp_path / "new", "25"))}
+    assert (java_version(environ), java_build(environ)) == (25, "25.0.1+2-test")
