@@ -28,6 +28,7 @@ def start_session(settings: Settings) -> SparkSession:
         .config("spark.sql.streaming.minBatchesToRetain", 30)
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", 3000)
         .config("spark.python.unix.domain.socket.enabled", "true")
+        .config("spark.python.daemon.module", "web_traffic.worker_daemon")
         .getOrCreate()
     )
 
