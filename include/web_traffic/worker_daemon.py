@@ -4,7 +4,7 @@ What every worker needs is imported once, and its memory is shared. Each worker 
 for it, which is a good part of a small run.
 """
 
-import pandas  # noqa: F401  Arrow imports it when it makes its first array
+import pandas  # type: ignore[import-untyped]  # noqa: F401  Arrow imports it when it makes its first array
 import pyspark.daemon
 
 import web_traffic.source

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from web_traffic import events
+from web_traffic.reasons import Reason
 from web_traffic.recount import Future, Hit, Rejected, classify
 from web_traffic.recount.rules import microseconds
 from web_traffic.traffic import Traffic
@@ -173,6 +174,26 @@ def test_both_readings_of_the_contract_agree_on_any_bytes(value: bytes) -> None:
     assert judge_by_events(value) == (verdict if isinstance(verdict := judge(value), Hit) else None)
 
 
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.none() | st.just(event("12:00:00")) | json_like() | st.binary(max_size=12), max_size=6))
+@example([event("12:00:00"), b'{"host":"","event_time":"2026-01-01T12:00:00Z"}'])
+@example([event("12:00:00"), b'{"host":"a","event_time":"9999-01-01T12:00:00Z"}'])
+@example([event("12:00:00"), b'{"host":"a","event_time":"2026-01-01T12:00:00\\u0000Z"}'])
+def test_values_that_are_parsed_together_come_out_as_one_by_one(values: list[bytes | None]) -> None:
+    parsed, reasons = events.parse_all(pa.array(values, pa.binary()))
+    left = iter(parsed)
+    together = [reasons.get(row) or next(left) for row in range(len(values))]
+    assert together == [parse_one(value) for value in values]
+    assert next(left, None) is None
+
+
+def parse_one(value: bytes | None) -> events.Event | Reason:
+    try:
+        return events.parse(value)
+    except events.Rejected as rejected:
+        return rejected.reason
+
+
 @pytest.mark.parametrize("damaged", [0.003, 1.0])
 def test_both_readings_of_the_contract_agree_on_traffic(damaged: float) -> None:
     start = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -187,7 +208,7 @@ def test_both_readings_of_the_contract_agree_on_the_last_moment_that_is_not_from
     records = pa.RecordBatch.from_arrays(
         [[event(clock) for clock in times], pa.array([until] * 2, pa.timestamp("us", "UTC"))], schema=events.RECORDS
     )
-    counts = events.decode(records).counts
+    (counts,) = events.count([events.judge(records)])
     assert sum(counts["hits"].to_pylist()) == 1
     assert sum(counts["future"].to_pylist()) == 1
     assert [type(classify(event(clock), microseconds(until))) for clock in times] == [Hit, Future]
