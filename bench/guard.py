@@ -7,7 +7,7 @@ from bench.results import Results
 
 FILE = Path(__file__).with_name("ratios.json")
 MARGIN = 1.25
-"""A ratio may be that many times the stored one. Repeated quick runs differ by less (see docs/benchmarks.md)."""
+"""A ratio may be that many times the stored one before it counts as worse: medians of three rounds are noisy."""
 
 
 def ratios(results: Results) -> dict[str, float]:

@@ -24,6 +24,7 @@ from web_traffic.kafka import ensure_topic
 from web_traffic.settings import Settings
 
 FOLDER = PROPERTIES_FILE.parent
+PYTHON = Path(__file__).with_name("spark-python")
 LOG_CONFIGURATION = Path(__file__).with_name("spark-log4j2.properties")
 APPLICATION = REPO / "include" / "web_traffic" / "jobs" / "aggregate.py"
 FIRST_JAVA_WITH_AOT_CACHE = 25
@@ -65,6 +66,8 @@ def _write_properties(file: Path, java_options: str) -> None:
     properties: Mapping[str, str] = {
         "spark.master": "local[*]",
         "spark.jars": ",".join(str(jar) for jar in class_path("spark")),
+        "spark.pyspark.python": str(PYTHON),
+        "spark.driver.memory": "2g",  # by default 1 GiB, which two million open windows do not fit into
         "spark.ui.enabled": "false",
         "spark.driver.host": LOOPBACK,
         "spark.driver.bindAddress": LOOPBACK,
