@@ -25,7 +25,7 @@ WHOLE: dict[str, Callable[[Stack], Section]] = {
     "scale": comparisons.scale,
 }
 ALONE: dict[str, Callable[[Stack], Section]] = {"age": age}
-"""Takes half an hour, so it is measured only when it is asked for."""
+"""Takes most of an hour, so it is measured only when it is asked for."""
 QUICK: dict[str, Callable[[Stack], Section]] = {
     "small": partial(comparisons.small, rounds=3),
     "backlog": comparisons.backlog,

@@ -26,8 +26,8 @@ PICTURED = ("small", "cold", "large")
 INTRODUCTION = """\
 # Benchmarks
 
-`make bench` measures all of this in one go and writes this page, but for the age of a checkpoint, which takes half an
-hour of its own (`make bench ONLY=age`); `make bench ONLY=large` measures one section again.
+`make bench` measures all of this in one go and writes this page, but for the age of a checkpoint, which takes
+most of an hour of its own (`make bench ONLY=age`); `make bench ONLY=large` measures one section again.
 All contenders read the same topic (four partitions, lz4, {bytes} bytes an event, none late or malformed, times in UTC,
 so that every engine can read them alike) from the same broker, into the same PostgreSQL, on the same cores. Before a
 figure counts, the contender's table is compared with the ground truth, row by row. Contenders take turns, another one
