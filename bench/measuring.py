@@ -26,7 +26,7 @@ class Cost:
     cpu: float
     """CPU seconds, user and system, of all its processes."""
     memory: float
-    """Most memory at a time in MiB: the proportional set size (PSS) of all its processes, every 0.2 s."""
+    """Most memory at a time in MiB: the proportional set size (PSS) of all its processes, every 0.5 s."""
 
     def __str__(self) -> str:
         return f"{self.wall:.1f} s, {self.cpu:.1f} CPU s, {self.memory:.0f} MiB"
