@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from local_stack.errors import StackError
 
@@ -14,36 +15,42 @@ OLDEST = 17
 ADVICE = f"install a JDK {OLDEST} or newer, or point JAVA_HOME at one"
 
 
+class _Java(NamedTuple):
+    home: Path
+    version: int
+    build: str
+
+
 def java_home(environ: Mapping[str, str] = os.environ) -> Path:
     """The home of a Java that is new enough, from JAVA_HOME or PATH; raises `StackError` with what to install."""
-    return _find(environ)[0]
+    return _find(environ).home
 
 
 def java_version(environ: Mapping[str, str] = os.environ) -> int:
     """The feature version of that Java, 17 for example."""
-    return _find(environ)[1]
+    return _find(environ).version
 
 
 def java_build(environ: Mapping[str, str] = os.environ) -> str:
     """The build of that Java, 17.0.15+6-Debian-1deb12u1 for example."""
-    return _find(environ)[2]
+    return _find(environ).build
 
 
-def _find(environ: Mapping[str, str]) -> tuple[Path, int, str]:
+def _find(environ: Mapping[str, str]) -> _Java:
     given = environ.get("JAVA_HOME")
     java = Path(given, "bin", "java") if given else shutil.which("java", path=environ.get("PATH", ""))
     if not java or not os.access(java, os.X_OK):
         where = f"JAVA_HOME={given} holds no bin/java" if given else "No Java is on the PATH"
         raise StackError(f"{where}: {ADVICE}.")
-    home, version, build = _describe(Path(java))
-    if version < OLDEST:
-        raise StackError(f"{java} is Java {version}, too old for Kafka and Spark: {ADVICE}.")
-    return home, version, build
+    found = _describe(Path(java))
+    if found.version < OLDEST:
+        raise StackError(f"{java} is Java {found.version}, too old for Kafka and Spark: {ADVICE}.")
+    return found
 
 
 @lru_cache
-def _describe(java: Path) -> tuple[Path, int, str]:
-    """Home, feature version and build, as that Java itself says."""
+def _describe(java: Path) -> _Java:
+    """What that Java says of itself."""
     result = subprocess.run(
         [java, "-XshowSettings:properties", "-version"], check=False, capture_output=True, text=True, timeout=60
     )
@@ -52,4 +59,4 @@ def _describe(java: Path) -> tuple[Path, int, str]:
     build = re.search(r"java\.runtime\.version = (\S+)", result.stderr)
     if result.returncode or not home or not version or not build:
         raise StackError(f"{java} does not run as a Java: {ADVICE}.")
-    return Path(home[1].strip()), int(version[1]), build[1]
+    return _Java(Path(home[1].strip()), int(version[1]), build[1])
