@@ -27,9 +27,14 @@ KAFKA_OPTIONS = {
     "kafka.max.poll.records": "20000",
     "kafka.max.partition.fetch.bytes": str(16 * 1024 * 1024),
     "kafka.fetch.max.bytes": str(100 * 1024 * 1024),
+    "kafka.fetch.max.wait.ms": "10",
     "kafka.receive.buffer.bytes": str(1024 * 1024),
 }
-"""Events of aborted transactions do not count, every wait has a limit, and fetches are large."""
+"""Events of aborted transactions do not count, every wait has a limit, and fetches are large.
+
+The broker is not to wait for more data: before it reads a partition Spark looks at its end, where a fetch would
+wait half a second, Kafka's default, while the records that are asked for next wait behind it.
+"""
 
 
 def read_stream(spark: SparkSession, settings: Settings, start: Start) -> DataFrame:

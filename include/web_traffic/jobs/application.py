@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Thread
 
 import psycopg
 from pyspark.sql import SparkSession
@@ -17,7 +18,7 @@ from web_traffic.warehouse.ledger import Summary
 
 def start_session(settings: Settings) -> SparkSession:
     """Start Spark with the settings that the result depends on; the others are the deployment's (spark-defaults)."""
-    return (
+    spark = (
         SparkSession.builder.appName("web_traffic")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.adaptive.enabled", "false")  # not supported on streams
@@ -31,6 +32,13 @@ def start_session(settings: Settings) -> SparkSession:
         .config("spark.python.daemon.module", "web_traffic.worker_daemon")
         .getOrCreate()
     )
+    Thread(target=start_workers, args=[spark], daemon=True).start()
+    return spark
+
+
+def start_workers(spark: SparkSession) -> None:
+    """Start the Python workers by a job of no consequence: they take a second, in which the driver makes its plan."""
+    spark.range(1).mapInArrow(lambda batches: batches, "id long").write.format("noop").mode("overwrite").save()
 
 
 @contextmanager
