@@ -83,7 +83,7 @@ def backfill(
     while airflow.get(f"/backfills/{backfill_id}")["completed_at"] is None:
         if time.monotonic() > began + LIMIT_SECONDS:
             raise TimeoutError(f"backfill {backfill_id} still runs")
-        time.sleep(1)
+        time.sleep(1)  # the API has nothing to wait on
     failed = airflow.get(f"/dags/{DAG}/dagRuns", run_type="backfill", state="failed")["total_entries"]
     if failed:
         print(f"{failed} runs have failed")

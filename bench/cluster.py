@@ -74,4 +74,4 @@ def _wait(condition: Callable[[], bool], what: str, log: Path) -> None:
     while not condition():
         if time.monotonic() > end:
             raise TimeoutError(f"{what} of the cluster did not come up: see {log}")
-        time.sleep(0.1)
+        time.sleep(0.1)  # a port and a worker tell nobody that they are there
