@@ -38,7 +38,7 @@ faults: setup ## Run the fault matrix where it was stopped, or one trial: CELL=K
 bench: setup ## Measure it against what else there is, and write docs/benchmarks.md (an hour; ONLY=large for a part)
 	PYTHONPATH=plugins $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
-bench-quick: setup ## Measure a part, and fail if a ratio is much worse than the stored one (8 minutes)
+bench-quick: setup ## Measure a part, and fail if a ratio is much worse than the stored one (6 minutes)
 	PYTHONPATH=plugins $(BIN)/python -m bench --quick
 
 lint: $(READY) ## Check style, types, the direction of imports and the SQL

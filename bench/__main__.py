@@ -29,7 +29,7 @@ ALONE: dict[str, Callable[[Stack], Section]] = {"age": age}
 QUICK: dict[str, Callable[[Stack], Section]] = {
     "small": partial(comparisons.small, rounds=3),
     "backlog": comparisons.backlog,
-    "sink": partial(sink, rows=50_000, rounds=3),
+    "sink": partial(sink, ways=("staged", "jdbc"), rows=50_000, rounds=3),
 }
 
 

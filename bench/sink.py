@@ -3,6 +3,7 @@
 import json
 import statistics
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.line_up import seed_jars
@@ -13,20 +14,20 @@ from local_stack import Stack
 from local_stack.environment import PROPERTIES_FILE
 
 WAYS = ("staged", "driver", "jdbc", "jdbc into the same table")
+TARGETS = {"jdbc into the same table": "the same table", "jdbc": "a table without index or trigger"}
 MEASURES = ("seconds", "jvm", "python")
 LIMIT_SECONDS = 600
 
 
-def sink(stack: Stack, rows: int = 200_000, rounds: int = 5) -> Section:
-    """Write the same windows in every way; `jdbc` has a table without index or trigger, all others ours."""
-    runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+def sink(stack: Stack, ways: Sequence[str] = WAYS, rows: int = 200_000, rounds: int = 5) -> Section:
+    """Write the same windows in several ways; `jdbc` has a table without index or trigger, all others ours."""
+    runs: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
     for number in range(rounds):
-        for way in WAYS:
+        for way in ways:
             make_database(stack, is_plain=way == "jdbc")
             runs[way].append(_write(stack, way, rows))
             say(f"  round {number + 1}, {way}: {runs[way][-1]}")
-    medians = {way: [statistics.median(run[name] for run in runs[way]) for name in MEASURES] for way in WAYS}
-    plain, same = (medians[way][0] / medians["staged"][0] for way in ("jdbc", "jdbc into the same table"))
+    medians = {way: [statistics.median(run[name] for run in runs[way]) for name in MEASURES] for way in ways}
     return Section(
         f"Sink: {rows:,} closed windows in a batch",
         ["way", "n", "seconds", "rows/s", "driver's JVM, MiB", "driver's Python, MiB"],
@@ -35,12 +36,17 @@ def sink(stack: Stack, rows: int = 200_000, rounds: int = 5) -> Section:
             for way, (seconds, jvm, python) in medians.items()
         ],
         [
-            Goal(5, "rows per second against JDBC append into the same table", 4, same, is_least=True),
             Goal(
-                5, "rows per second against JDBC append into a table without index or trigger", 4, plain, is_least=True
-            ),
+                5,
+                f"rows per second against JDBC append into {target}",
+                4,
+                medians[way][0] / medians["staged"][0],
+                is_least=True,
+            )
+            for way, target in TARGETS.items()
+            if way in ways
         ],
-        {"seconds": 1 / plain},
+        {"seconds": medians["staged"][0] / medians["jdbc"][0]},
     )
 
 
