@@ -70,7 +70,7 @@ def measure(command: Sequence[str], environment: Mapping[str, str], log: Path, l
                 wall = time.monotonic() - began
                 if pid or wall > limit_seconds:
                     break
-                time.sleep(0.01)
+                time.sleep(0.01)  # wait4 tells what it has used, but knows no limit
         finally:
             is_over.set()
             watcher.join()

@@ -50,7 +50,7 @@ def main() -> None:
     )
     counted: Counter[tuple[datetime, str, str | None]] = Counter()
 
-    def note(key: Any, row: dict[str, Any], time: int, is_addition: bool) -> None:  # noqa: ARG001
+    def note(key: Any, row: dict[str, Any], time: int, is_addition: bool) -> None:  # noqa: ARG001  Pathway names them
         start = row["window_start"].to_pydatetime().replace(tzinfo=UTC)
         counted[start, row["host"], row["referrer"]] += row["num_hits"] if is_addition else -row["num_hits"]
 
