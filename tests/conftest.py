@@ -9,23 +9,16 @@ from pyspark.sql import SparkSession
 from local_stack import Stack, running
 from tests.homes import fresh_home
 from tests.pipeline import Pipeline
+from tests.warm_spark import warm_session
 from tests.whole_stack import FirstRun, make_first_run, start_airflow
+
+pytest_plugins = ("tests.timing",)
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
-    """Return a Spark session inside the test process, for tests that need no Kafka."""
-    session = (
-        SparkSession.builder.master("local[1]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.shuffle.partitions", 1)
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
+def spark() -> SparkSession:
+    """Return the warm Spark, for tests that need no pipeline."""
+    return warm_session()
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,10 @@
 import json
 import os
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from confluent_kafka import Producer
@@ -15,6 +15,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from local_stack import Stack
 from local_stack.postgres import make_warehouse
 from local_stack.spark import APPLICATION, submit_command, submit_environment
+from tests.timing import count_start, timed
+from tests.warm_spark import SMALL_RUN, run_here
 from web_traffic.recount import Recount, recount
 from web_traffic.settings import Settings
 from web_traffic.traffic import Traffic, Truth
@@ -25,18 +27,22 @@ from web_traffic.warehouse.migrate import migrate
 RUN_LIMIT_SECONDS = 300
 MOST_BYTES = 4_000_000
 TOPIC = {"retention.ms": "-1", "max.message.bytes": str(MOST_BYTES)}
-SMALL_RUN = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 Windows = dict[tuple[datetime, str, str | None], int]
 
 
 @dataclass
 class Pipeline:
-    """One pipeline of its own: topic, database, checkpoint."""
+    """One pipeline of its own: topic, database, checkpoint.
+
+    `run` and `submit` run the application in the tests' warm Spark. Where the process is the subject, `cold` gives the
+    same pipeline with a process of its own for each run.
+    """
 
     environment: dict[str, str]
     owner_password: str
-    command: list[str] = field(default_factory=lambda: submit())
-    """What runs the application."""
+    application: Path = APPLICATION
+    command: list[str] | None = None
+    """What runs the application in a process of its own; None for the warm Spark."""
 
     @property
     def settings(self) -> Settings:
@@ -77,10 +83,16 @@ class Pipeline:
         sender.flush(60)
         return truth
 
+    @property
+    def cold(self) -> Self:
+        """The same pipeline, each of whose runs is a spark-submit."""
+        return replace(self, command=self.command or submit(self.application))
+
     def start(self, **environment: str) -> subprocess.Popen[str]:
-        """Start the application in a session of its own, as Airflow does, with its output in one pipe."""
+        """Start spark-submit in a session of its own, as Airflow does, with its output in one pipe."""
+        count_start("spark-submit, stopped or side by side")
         return subprocess.Popen(
-            self.command,
+            self.command or submit(self.application),
             env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -89,22 +101,27 @@ class Pipeline:
         )
 
     def submit(self, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run the application as the README says."""
-        return subprocess.run(
-            self.command,
-            env=self.environment | environment,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=RUN_LIMIT_SECONDS,
-        )
+        """Run the application and return its exit code and output."""
+        if self.command is None:
+            with timed("run in the warm Spark"):
+                return run_here(self.application, self.environment | environment)
+        with timed("spark-submit"):
+            return subprocess.run(
+                self.command,
+                env=self.environment | environment,
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=RUN_LIMIT_SECONDS,
+            )
 
     def run(self, **environment: str) -> dict[str, Any]:
         """Run the application and return its summary."""
         result = self.submit(**environment)
-        assert result.returncode == 0, result.stderr[-5000:]
-        summary: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
-        return summary
+        assert result.returncode == 0, result.stdout[-5000:]
+        [summary] = [line for line in result.stdout.splitlines() if line.startswith("{")]
+        found: dict[str, Any] = json.loads(summary)
+        return found
 
     def windows(self) -> Windows:
         """Return the result table; a key that stands there twice fails the test."""

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from local_stack.spark import APPLICATION
-from tests.pipeline import Pipeline, submit
+from tests.pipeline import Pipeline
 
 RESTATE = APPLICATION.with_name("restate.py")
 Change = tuple[str, str, int | None, int | None, str, str]
@@ -15,7 +15,7 @@ Change = tuple[str, str, int | None, int | None, str, str]
 
 def restating(pipeline: Pipeline) -> Pipeline:
     """Return the pipeline with the restating application in the place of the live one."""
-    return replace(pipeline, command=submit(RESTATE))
+    return replace(pipeline, application=RESTATE)
 
 
 def interval(start: str, end: str) -> dict[str, str]:

@@ -18,12 +18,12 @@ BROKEN_SINK = REPO / "tests" / "faults" / "broken_sink.py"
 
 @pytest.fixture
 def trial(stack: Stack, tmp_path: Path) -> Iterator[Trial]:
-    return Trial(stack, tmp_path, seed=5)
+    return Trial(stack, tmp_path, seed=5, is_warm=True)
 
 
 @pytest.mark.parametrize("name", ["K6", "P2", "N1", "E1", "C1"])
 def test_nothing_is_lost_doubled_or_wrong_after(name: str, stack: Stack, tmp_path: Path) -> None:
-    outcome = run_trial(stack, CELLS[name], seed=5, folder=tmp_path / name)
+    outcome = run_trial(stack, CELLS[name], seed=5, folder=tmp_path / name, is_warm=True)
     assert outcome.is_clean, outcome
 
 

@@ -46,7 +46,17 @@ class Outcome:
 class Trial:
     """A pipeline under test, with what a cell needs to break it."""
 
-    def __init__(self, stack: Stack, folder: Path, seed: int, tool: Any = None, **environment: str) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        folder: Path,
+        seed: int,
+        tool: Any = None,
+        *,
+        is_warm: bool = False,
+        **environment: str,
+    ) -> None:
+        """Make the pipeline; where it is not warm, each of its runs is a spark-submit, as in production."""
         self.stack = stack
         self.random = Random(seed)
         self.seed = seed
@@ -54,7 +64,8 @@ class Trial:
         """What the cell has put around the pipeline: a proxy, brokers, a disk."""
         name = f"trial_{uuid4().hex[:12]}"
         environment = {variable: value.replace("<name>", name) for variable, value in environment.items()}
-        self.pipeline: Pipeline = make_pipeline(stack, name, folder / "checkpoint", **environment)
+        pipeline = make_pipeline(stack, name, folder / "checkpoint", **environment)
+        self.pipeline: Pipeline = pipeline if is_warm else pipeline.cold
         self.was_seen = False
         self.not_counted: int | None = 0
         """Events that were sent and must be in `etl.rejected_event`; None if only the recount knows."""

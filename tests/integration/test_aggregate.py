@@ -152,7 +152,7 @@ def test_an_empty_topic_is_a_run_without_a_batch(pipeline: Pipeline) -> None:
 
 def test_the_zone_of_the_machine_does_not_matter(pipeline: Pipeline) -> None:
     pipeline.produce(event("02:01"), event("02:59"), event("03:07"))
-    pipeline.run(TZ="Europe/Berlin")
+    pipeline.cold.run(TZ="Europe/Berlin")
     assert [f"{start:%H:%M}" for start, _, _ in sorted(pipeline.windows(), key=str)] == ["02:00", "02:55"]
 
 
@@ -169,7 +169,7 @@ def test_the_zone_of_the_machine_does_not_matter(pipeline: Pipeline) -> None:
 def test_what_a_person_has_to_put_right_ends_in_one_line(
     pipeline: Pipeline, environment: dict[str, str], exit_code: int, message: str
 ) -> None:
-    result = pipeline.submit(**environment)
+    result = pipeline.cold.submit(**environment)
     assert result.returncode == exit_code
     assert message in result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr

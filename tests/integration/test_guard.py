@@ -9,7 +9,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.integration.test_aggregate import event
-from tests.pipeline import Pipeline, bound_by_permissions, make_topic
+from tests.pipeline import Pipeline, bound_by_permissions, make_topic, submit
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 
 
@@ -174,5 +174,5 @@ def test_columns_and_indexes_of_a_persons_own_do_no_harm(pipeline: Pipeline) -> 
 
 def test_a_checkpoint_that_may_not_be_written_is_refused(pipeline: Pipeline) -> None:
     pipeline.checkpoint.mkdir(mode=0o500)
-    pipeline.command = [*bound_by_permissions(), *pipeline.command]
+    pipeline.command = [*bound_by_permissions(), *submit()]
     assert f"may not write to {pipeline.checkpoint}: give it the rights" in refusal(pipeline)

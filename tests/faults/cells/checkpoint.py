@@ -12,7 +12,7 @@ from local_stack import Stack
 from tests.faults.cell import Cell, NotHere
 from tests.faults.small_disk import filled, small_disk
 from tests.faults.trial import Trial
-from tests.pipeline import bound_by_permissions, make_topic
+from tests.pipeline import bound_by_permissions, make_topic, submit
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 
 ROOM_BYTES = 60_000
@@ -61,7 +61,7 @@ def rights_are_taken(trial: Trial) -> None:
     command, checkpoint = trial.pipeline.command, trial.pipeline.checkpoint
     checkpoint.mkdir(exist_ok=True, parents=True)
     checkpoint.chmod(0o500)
-    trial.pipeline.command = [*bound_by_permissions(), *command]
+    trial.pipeline.command = [*bound_by_permissions(), *submit()]
     trial.was_seen = trial.pipeline.submit().returncode == EXIT_NEEDS_ATTENTION
     checkpoint.chmod(0o700)
     trial.pipeline.command = command
