@@ -1,10 +1,14 @@
 # The commands of the project; `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean test faults bench bench-quick lint constraints screenshot
+.PHONY: help setup demo up down status clean test test-unit faults bench bench-quick lint constraints screenshot
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
 BIN := .venv/bin
 READY := .venv/.ready
+PYTEST := $(BIN)/python -m pytest $(if $(SEED),--order=$(SEED))
+UNIT_TESTS := tests/unit tests/dags
+UNIT = $(PYTEST) $(UNIT_TESTS)
+LANES := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 UV := $(shell sed -n 's/^uv==/uv==/p' requirements.txt)
 
 help: ## Explain the commands
@@ -29,8 +33,11 @@ clean: ## Stop everything and remove var/ with all data
 	@if test -e $(READY); then $(BIN)/python -m local_stack down; fi
 	rm -rf var
 
-test: setup ## Run all tests; they start services of their own
-	$(BIN)/python -m pytest
+test: setup ## Run all tests; they start services of their own (ONLY=<path or -k expression>; SEED=7 for another order)
+	$(if $(ONLY),$(PYTEST) $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)"),$(UNIT) && $(PYTEST) $(LANES) $(UNIT_TESTS:%=--ignore=%))
+
+test-unit: setup ## Run the tests that need no service, in less than a minute
+	$(UNIT)
 
 faults: setup ## Run the fault matrix where it was stopped, or one trial: CELL=K5 SEED=7 (LANES=2 for two at once)
 	$(BIN)/python -m tests.faults.matrix $(if $(CELL),--cell $(CELL)) $(if $(SEED),--seed $(SEED)) $(if $(TRIALS),--trials $(TRIALS)) $(if $(LANES),--lanes $(LANES))

@@ -1,10 +1,17 @@
 """The whole stack with Airflow, and the run that the schedule makes first; shared by all tests that need them."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from local_stack import Stack, up
-from local_stack.rest import airflow_api
+import pytest
+
+from local_stack import Stack, airflow, up
+from local_stack.environment import REPO
+from local_stack.rest import AirflowApi, airflow_api
 from local_stack.spark import submit_environment
 from tests.faults.stopped import wait_until
 from tests.pipeline import Pipeline
@@ -13,6 +20,23 @@ from web_traffic.traffic import Truth
 
 DAG = "web_traffic"
 LIMIT_SECONDS = 180
+FIRST_TRAFFIC = timedelta(hours=2)
+DAGS = {"dags-folder": REPO / "dags", "trouble": REPO / "tests" / "integration" / "alerts" / "dags"}
+"""The project's DAGs, and some that fail on demand."""
+BUNDLES = [
+    {
+        "name": name,
+        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+        "kwargs": {"path": str(folder)},
+    }
+    for name, folder in DAGS.items()
+]
+SETTINGS = {
+    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(BUNDLES),
+    # A component that has died is known to be dead after seconds: the tests wait for it.
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
+}
 
 
 @dataclass
@@ -21,6 +45,21 @@ class FirstRun:
 
     run_id: str
     truth: Truth
+    end: datetime
+    """End of the traffic."""
+
+
+@contextmanager
+def settings_for_tests(home: Path) -> Iterator[None]:
+    """Give the Airflow of the stack in that folder the tests' own settings."""
+    own = airflow.environment
+
+    def environment(stack: Stack) -> dict[str, str]:
+        return own(stack) | (SETTINGS if stack.home == home.absolute() else {})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(airflow, "environment", environment)
+        yield
 
 
 def start_airflow(stack: Stack) -> Pipeline:
@@ -32,12 +71,27 @@ def start_airflow(stack: Stack) -> Pipeline:
 
 
 def make_first_run(stack: Stack, traffic: Pipeline) -> FirstRun:
-    """Send an hour of traffic that ends now, and let the schedule run the DAG for the first time."""
+    """Send two hours of traffic that end now, and let the schedule run the DAG for the first time."""
     end = datetime.now(UTC)
-    truth = traffic.produce_traffic(20_000, seed=11, start=end - timedelta(hours=1), end=end)
+    truth = traffic.produce_traffic(20_000, seed=11, start=end - FIRST_TRAFFIC, end=end)
     with airflow_api(stack) as api:
         api.unpause(DAG)
         wait_until(lambda: bool(api.runs(DAG)), "a scheduled run", LIMIT_SECONDS)
         run_id = api.runs(DAG)[-1]["dag_run_id"]
         api.wait_for_run(DAG, run_id, LIMIT_SECONDS)
-    return FirstRun(run_id, truth)
+    return FirstRun(run_id, truth, end)
+
+
+@contextmanager
+def paused(api: AirflowApi) -> Iterator[None]:
+    """Pause the DAG, and wait until no run of it is left."""
+    was_paused = api.get(f"/dags/{DAG}")["is_paused"]
+    api.patch(f"/dags/{DAG}", is_paused=True)
+    wait_until(lambda: not active_runs(api), "no run of the DAG is left", LIMIT_SECONDS)
+    yield
+    api.patch(f"/dags/{DAG}", is_paused=was_paused)
+
+
+def active_runs(api: AirflowApi) -> int:
+    """Return how many runs of the DAG wait or work."""
+    return int(api.get(f"/dags/{DAG}/dagRuns", state=["queued", "running"])["total_entries"])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
 from local_stack import Stack
 from local_stack.browser import chromium, log_in
@@ -18,10 +18,20 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def login(browser: Browser, stack: Stack, first_run: FirstRun) -> StorageState:
+    """Log in once, and return what the browser keeps of it."""
+    with browser.new_context() as context:
+        log_in(context.new_page(), stack)
+        return context.storage_state()
+
+
 @pytest.fixture
-def context(browser: Browser, stack: Stack, first_run: FirstRun) -> Iterator[BrowserContext]:
-    """Return a fresh profile, not logged in yet."""
-    context = browser.new_context(base_url=stack.airflow_url, viewport={"width": 1280, "height": 900})
+def context(browser: Browser, stack: Stack, login: StorageState) -> Iterator[BrowserContext]:
+    """Return a fresh profile of a person who is logged in."""
+    context = browser.new_context(
+        base_url=stack.airflow_url, viewport={"width": 1280, "height": 900}, storage_state=login
+    )
     context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
@@ -29,11 +39,10 @@ def context(browser: Browser, stack: Stack, first_run: FirstRun) -> Iterator[Bro
 
 @pytest.fixture
 def page(context: BrowserContext, stack: Stack) -> Iterator[Page]:
-    """Log in; at the end hold the page to no error, and to no request to another host."""
+    """Return an empty page; at the end it is held to no error, and to no request to another host."""
     page = context.new_page()
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    log_in(page, stack)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)

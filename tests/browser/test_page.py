@@ -50,6 +50,7 @@ def hostile_event(traffic: Pipeline) -> Iterator[None]:
 
 
 def test_the_navigation_leads_to_the_page_which_shows_the_numbers_of_sql(page: Page, traffic: Pipeline) -> None:
+    page.goto("/")
     page.get_by_role("link", name="Web traffic").click()
     expect(frame(page).get_by_role("heading", name="Hits per 5-minute window")).to_be_visible()
     assert figure(frame(page), "Hits") == hits(traffic, 6) > 0
@@ -118,6 +119,7 @@ def test_markup_in_an_event_is_shown_as_text_and_never_run(page: Page, stack: St
 
 def test_the_theme_is_that_of_airflow(context: BrowserContext, page: Page) -> None:
     backgrounds = []
+    page.goto(INSIDE)
     for theme in ("light", "dark"):
         page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
         page.goto(INSIDE)

@@ -12,7 +12,6 @@ from typing import Any
 from local_stack.rest import AirflowApi
 from tests.faults.stopped import wait_until
 
-TROUBLE = Path(__file__).parent / "dags"
 RUN_SECONDS = 180
 
 

@@ -61,8 +61,7 @@ def test_a_scheduler_that_was_killed_is_a_mail(stack: Stack, api: AirflowApi, wa
 
 def test_a_dag_that_is_paused_past_its_deadline_is_a_mail(stack: Stack, api: AirflowApi, inbox: Inbox) -> None:
     api.unpause(DAG)
-    wait_until(lambda: bool(api.runs(DAG)), "a scheduled run", RUN_SECONDS)
-    api.wait_for_run(DAG, api.runs(DAG)[0]["dag_run_id"], RUN_SECONDS)
+    api.wait_for_run(DAG, api.trigger(DAG), RUN_SECONDS)
     assert look(stack) == 0
     api.patch(f"/dags/{DAG}", is_paused=True)
     deadline = {"RUN_DEADLINE": str(DEADLINE_SECONDS)}
@@ -85,7 +84,9 @@ def test_mails_wait_for_a_mail_server_that_is_down(
     stop(stack, "mail")
     try:
         run(api, "trouble", how="fail")
-        assert warehouse.query("SELECT unsent FROM etl.alert WHERE resolved_at IS NULL") == [(["opened mail"],)]
+        assert warehouse.query("SELECT unsent FROM etl.alert WHERE key LIKE 'trouble/%' AND resolved_at IS NULL") == [
+            (["opened mail"],)
+        ]
         wait_until(lambda: look(stack) == 2, "the task's own try to send is over")
         run(api, "trouble")
         wait_until(lambda: look(stack) == 2, "the task's own try to send is over")

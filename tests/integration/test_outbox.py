@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from local_stack import Stack
+from local_stack import Stack, up
 from tests.integration.alerts.observe import Inbox
 from tests.pipeline import Pipeline
 from web_traffic.alerts import Incident, recover, report
@@ -44,11 +44,15 @@ class Recorder:
 
 
 @pytest.fixture
-def connection(warehouse: Pipeline) -> Iterator[psycopg.Connection[Any]]:
-    with warehouse.connect() as connection:
+def connection(pipeline: Pipeline) -> Iterator[psycopg.Connection[Any]]:
+    with pipeline.connect() as connection:
         yield connection
-    with warehouse.owner() as connection:
-        connection.execute("DELETE FROM etl.alert")
+
+
+@pytest.fixture
+def inbox(stack: Stack) -> Inbox:
+    up(stack, "mail")
+    return Inbox(stack.mail_folder)
 
 
 def now() -> datetime:
@@ -90,7 +94,7 @@ def test_a_channel_that_is_down_gets_its_messages_later_in_order_and_the_others_
 
 
 def test_processes_that_deliver_at_the_same_time_send_each_message_once(
-    connection: psycopg.Connection[Any], warehouse: Pipeline
+    connection: psycopg.Connection[Any], pipeline: Pipeline
 ) -> None:
     channel, workers = Recorder(), 8
     for number in range(50):
@@ -98,7 +102,7 @@ def test_processes_that_deliver_at_the_same_time_send_each_message_once(
     at_once = threading.Barrier(workers)
 
     def work(_: int) -> None:
-        with warehouse.connect() as own:
+        with pipeline.connect() as own:
             at_once.wait()
             deliver(own, [channel])
 
@@ -108,7 +112,7 @@ def test_processes_that_deliver_at_the_same_time_send_each_message_once(
 
 
 def test_a_process_that_dies_after_sending_sends_the_same_message_again(
-    connection: psycopg.Connection[Any], warehouse: Pipeline
+    connection: psycopg.Connection[Any], pipeline: Pipeline
 ) -> None:
     class Dying(Recorder):
         def send(self, message: Message) -> None:
@@ -117,14 +121,14 @@ def test_a_process_that_dies_after_sending_sends_the_same_message_again(
 
     channel, dying = Recorder(), Dying()
     open_incident(connection, AN_INCIDENT, ["recorder"])
-    with pytest.raises(KeyboardInterrupt), warehouse.connect() as own:
+    with pytest.raises(KeyboardInterrupt), pipeline.connect() as own:
         deliver(own, [dying])
     deliver(connection, [channel])
     assert channel.messages == dying.messages
 
 
 def test_without_postgresql_the_mail_arrives_once_and_the_incident_moves_to_the_table(
-    stack: Stack, connection: psycopg.Connection[Any], warehouse: Pipeline, inbox: Inbox, tmp_path: Path
+    stack: Stack, connection: psycopg.Connection[Any], pipeline: Pipeline, inbox: Inbox, tmp_path: Path
 ) -> None:
     alerts = AlertSettings.from_environment(
         {
@@ -133,7 +137,7 @@ def test_without_postgresql_the_mail_arrives_once_and_the_incident_moves_to_the_
             "ALERT_FOLDER": str(tmp_path),
         }
     )
-    down = replace(warehouse.settings, postgres_url="postgresql://127.0.0.1:1/web_traffic")
+    down = replace(pipeline.settings, postgres_url="postgresql://127.0.0.1:1/web_traffic")
     secret = replace(AN_INCIDENT, error=f"no login with {down.postgres_password}")
     for failure in ("run 1", "run 1", "run 2"):
         assert report(down, alerts, replace(secret, failure=failure)) == []
@@ -141,14 +145,14 @@ def test_without_postgresql_the_mail_arrives_once_and_the_incident_moves_to_the_
         recover(down, alerts, AN_INCIDENT.key)
     assert inbox.subjects() == ["[error] a task failed"]
     assert (tmp_path / FILE).exists()
-    recover(warehouse.settings, alerts, AN_INCIDENT.key)
+    recover(pipeline.settings, alerts, AN_INCIDENT.key)
     mails = inbox.mails()
     assert [mail["Subject"] for mail in mails] == ["[error] a task failed", "[recovered] a task failed"]
     assert mails[1]["In-Reply-To"] == mails[0]["Message-ID"]
     assert mails[0]["X-Rcpt-To"] == "a@web-traffic.example, b@web-traffic.example"
     assert "no login with ***" in mails[0].get_content()
     assert not (tmp_path / FILE).exists()
-    assert warehouse.query("SELECT failures, error FROM etl.alert") == [(2, "no login with ***")]
+    assert pipeline.query("SELECT failures, error FROM etl.alert") == [(2, "no login with ***")]
 
 
 def test_any_service_that_apprise_knows_can_be_told() -> None:
