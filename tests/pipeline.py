@@ -26,7 +26,11 @@ from web_traffic.warehouse.migrate import migrate
 
 RUN_LIMIT_SECONDS = 300
 MOST_BYTES = 4_000_000
-TOPIC = {"retention.ms": "-1", "max.message.bytes": str(MOST_BYTES)}
+TOPIC = {
+    "retention.ms": "-1",
+    "max.message.bytes": str(MOST_BYTES),
+    "message.timestamp.after.max.ms": str(2**63 - 1),
+}
 Windows = dict[tuple[datetime, str, str | None], int]
 
 
@@ -60,16 +64,18 @@ class Pipeline:
         owner = {"POSTGRES_USER": "web_traffic_owner", "POSTGRES_PASSWORD": self.owner_password}
         return connect(Settings.from_environment(self.environment | owner))
 
-    def produce(self, *values: bytes | None, at: datetime | None = None) -> None:
-        """Send values with a Kafka timestamp, and wait until the broker has them all."""
+    def produce(self, *values: bytes | None, at: datetime | int | None = None, partition: int | None = None) -> None:
+        """Send values with a Kafka timestamp (in ms, if it is none of the calendar), and wait until they are there."""
         errors: list[object] = []
         producer = Producer({"bootstrap.servers": self.settings.kafka_url, "message.max.bytes": MOST_BYTES})
-        timestamp = int((at or datetime.now(UTC)).timestamp() * 1000)
+        timestamp = at if isinstance(at, int) else int((at or datetime.now(UTC)).timestamp() * 1000)
+        place = {} if partition is None else {"partition": partition}
         for value in values:
             producer.produce(
                 self.settings.kafka_topic,
                 value,
                 timestamp=timestamp,
+                **place,
                 on_delivery=lambda error, _: errors.append(error) if error else None,
             )
         assert (producer.flush(30), errors) == (0, [])

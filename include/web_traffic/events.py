@@ -30,9 +30,11 @@ COUNTS = pa.schema(
         ("hits", pa.int64()),
         ("rejected", pa.int64()),
         ("future", pa.int64()),
+        ("oldest_kafka_ms", pa.int64()),
+        ("newest_kafka_ms", pa.int64()),
     ]
 )
-"""Output of `count`: hits with their key, and one row without a key that holds `rejected` and `future`."""
+"""Output of `count`: hits with their key, and rows without a key that hold figures of all records (see `tally`)."""
 COUNTED_TOGETHER = 30_000
 COUNTED_BYTES = 32 * 1024 * 1024
 """How many records, or bytes of their keys, are counted in advance at a time: the more, the fewer rows come out."""
@@ -211,9 +213,22 @@ def _count(judged: Sequence[Judged]) -> list[pa.RecordBatch]:
     hits = _count_windows(pa.concat_tables(batch.events for batch in judged))
     reasons = [reason for batch in judged for reason in batch.reasons.values()]
     future = reasons.count(Reason.FUTURE)
-    tally = {"hits": 0, "rejected": len(reasons) - future, "future": future}
-    counts = pa.concat_tables([hits, pa.Table.from_pylist([tally], schema=COUNTS)])
+    counts = pa.concat_tables([hits, pa.Table.from_batches([tally(len(reasons) - future, future)])])
     return list(counts.combine_chunks().to_batches())
+
+
+def tally(
+    rejected: int = 0, future: int = 0, oldest_kafka_ms: int | None = None, newest_kafka_ms: int | None = None
+) -> pa.RecordBatch:
+    """Return a row of `COUNTS` without a key: figures of records, whatever window they are of."""
+    figures = {
+        "hits": 0,
+        "rejected": rejected,
+        "future": future,
+        "oldest_kafka_ms": oldest_kafka_ms,
+        "newest_kafka_ms": newest_kafka_ms,
+    }
+    return pa.RecordBatch.from_pylist([figures], schema=COUNTS)
 
 
 def _count_windows(events: pa.Table) -> pa.Table:
@@ -222,4 +237,6 @@ def _count_windows(events: pa.Table) -> pa.Table:
     counted = groups.aggregate([("event_time", "max"), ("event_time", "count")])
     none = pa.array([0] * counted.num_rows, pa.int64())
     newest, hits = counted["event_time_max"], counted["event_time_count"]
-    return pa.table([newest, counted["host"], counted["referrer"], hits, none, none], schema=COUNTS)
+    no_time = pa.nulls(counted.num_rows, pa.int64())
+    columns = [newest, counted["host"], counted["referrer"], hits, none, none, no_time, no_time]
+    return pa.table(columns, schema=COUNTS)

@@ -13,12 +13,13 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from web_traffic.checkpoint import Checkpoint, Offsets
+from web_traffic.checkpoint import Checkpoint
 from web_traffic.errors import NeedsAttention
 from web_traffic.gate import decide
 from web_traffic.guard import Fingerprint
-from web_traffic.kafka import Found, Topic, find_since
+from web_traffic.kafka import Topic
 from web_traffic.lateness import Acceptance, ReadRange
+from web_traffic.reading import Reading, plan_reading
 from web_traffic.settings import WINDOW, Interval, RestateSettings, Settings, Share
 from web_traffic.warehouse.connection import statement
 from web_traffic.windows import WATERMARK
@@ -29,10 +30,6 @@ SAME = ("topic id", "window", "watermark delay", "keys")
 
 class NotSealed(NeedsAttention):
     """The live run may still write windows of the interval; nothing was changed."""
-
-
-class RetentionGap(NeedsAttention):
-    """Kafka no longer holds all records of the interval; nothing was changed."""
 
 
 class CountedOtherwise(NeedsAttention):
@@ -48,9 +45,7 @@ class Plan:
     """What is restated, from which records."""
 
     interval: Interval
-    start_offsets: Offsets
-    end_offsets: Offsets
-    """Exclusive."""
+    reading: Reading
     acceptance: Acceptance
     shares: tuple[Share, ...]
     """The other runs whose intervals lie in it."""
@@ -82,14 +77,17 @@ def make_plan(
     shares.sort(key=lambda share: abs(share.interval.start - interval.start))
     while True:
         try:
-            offsets = _offsets(settings, request, connection, topic, expected, _stretch(interval, shares))
+            stretched = _stretch(interval, shares)
+            _require_same(connection, stretched, expected)
+            reading = plan_reading(settings, connection, topic, stretched, request.allowed_lateness)
             break
         except NeedsAttention:
             if not shares:
                 raise
             shares = shares[: len(shares) // 2]  # the nearer ones
-    acceptance = Acceptance.of(request.allowed_lateness, _read_ranges(connection, topic, *offsets))
-    return Plan(_stretch(interval, shares), *offsets, acceptance, tuple(shares), idle_after)
+    ranges = _read_ranges(settings, connection, topic, reading)
+    acceptance = Acceptance.of(request.allowed_lateness, now, settings.max_clock_skew, ranges)
+    return Plan(stretched, reading, acceptance, tuple(shares), idle_after)
 
 
 def require_sealed(interval: Interval, sealed_until: datetime | None) -> None:
@@ -132,56 +130,12 @@ def _floor(at: datetime) -> datetime:
     return at - (at - datetime.min.replace(tzinfo=at.tzinfo)) % WINDOW
 
 
-def _offsets(
-    settings: Settings,
-    request: RestateSettings,
-    connection: psycopg.Connection[Any],
-    topic: Topic,
-    expected: Fingerprint,
-    interval: Interval,
-) -> tuple[Offsets, Offsets]:
-    """Return between which offsets the events of an interval lie.
-
-    An accepted event is at most the clock skew ahead of its Kafka timestamp, and Kafka timestamps are out of order by
-    no more than that.
-    """
-    oldest = interval.start - settings.max_clock_skew
-    newest = interval.end + request.allowed_lateness + settings.max_clock_skew
-    [first, last] = find_since(settings, topic, [oldest, newest])
-    _require_held(connection, interval, topic, first, oldest)
-    end_offsets = {partition: found.offset for partition, found in last.items()}
-    for known in _require_same(connection, interval, expected):
-        end_offsets = {partition: max(end, known.get(partition, 0)) for partition, end in end_offsets.items()}
-    start_offsets = {partition: min(found.offset, end_offsets[partition]) for partition, found in first.items()}
-    return start_offsets, end_offsets
-
-
-def _require_held(
-    connection: psycopg.Connection[Any], interval: Interval, topic: Topic, first: dict[str, Found], oldest: datetime
-) -> None:
-    """Raise `RetentionGap` if deleted records may be as young as `oldest`; those that were read by then are not."""
-    with connection.transaction():
-        row = connection.execute(statement("read_before"), {"at": oldest, "topic_id": topic.id}).fetchone()
-    read_before: Offsets = row[0] if row else {}
-    gaps = [
-        f"partition {partition} begins at offset {found.offset}, "
-        + (f"of {found.timestamp:%Y-%m-%d %H:%M:%S} UTC" if found.timestamp else "where nothing is left")
-        for partition, found in first.items()
-        if read_before.get(partition, 0) < topic.first_offsets[partition] >= found.offset
-    ]
-    if gaps:
-        raise RetentionGap(
-            f"{interval}: its events may be as old as {oldest:%Y-%m-%d %H:%M:%S} UTC in Kafka, which has deleted "
-            f"records of that age ({'; '.join(gaps)}): only what came later can be restated"
-        )
-
-
-def _require_same(connection: psycopg.Connection[Any], interval: Interval, expected: Fingerprint) -> list[Offsets]:
-    """Return how far those have read that have written the interval's windows."""
+def _require_same(connection: psycopg.Connection[Any], interval: Interval, expected: Fingerprint) -> None:
+    """Raise `CountedOtherwise` if the interval's windows were not counted from this topic, by these rules."""
     parameters = {"restate_from": interval.start, "first_end": interval.start + WINDOW, "restate_to": interval.end}
     with connection.transaction():
         writers = connection.execute(statement("window_writers"), parameters).fetchall()
-    for fingerprint, _ in writers:
+    for (fingerprint,) in writers:
         different = [
             f"{name} was {fingerprint.get(name)}, is {expected[name]}"
             for name in SAME
@@ -192,16 +146,16 @@ def _require_same(connection: psycopg.Connection[Any], interval: Interval, expec
                 f"{interval}: its windows were counted otherwise ({'; '.join(different)}); "
                 "they stay as they are: only what was counted since can be restated"
             )
-    return [end_offsets for _, end_offsets in writers]
 
 
 def _read_ranges(
-    connection: psycopg.Connection[Any], topic: Topic, start_offsets: Offsets, end_offsets: Offsets
+    settings: Settings, connection: psycopg.Connection[Any], topic: Topic, reading: Reading
 ) -> list[ReadRange]:
     parameters = {
         "topic_id": topic.id,
-        "start_offsets": Jsonb(start_offsets),
-        "end_offsets": Jsonb(end_offsets),
+        "start_offsets": Jsonb(reading.start_offsets),
+        "end_offsets": Jsonb(reading.end_offsets),
+        "max_clock_skew": settings.max_clock_skew,
     }
     with connection.transaction():
         return [ReadRange(*row) for row in connection.execute(statement("read_ranges"), parameters)]

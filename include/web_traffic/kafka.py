@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
@@ -48,8 +48,8 @@ class Found(NamedTuple):
 
     offset: int
     """The end of the partition if it holds none."""
-    timestamp: datetime | None
-    """Kafka timestamp of the record there; None if there is none."""
+    timestamp_ms: int | None
+    """Kafka timestamp of the record there, in ms since 1970; None if there is none."""
 
 
 def ensure_topic(settings: Settings) -> bool:
@@ -115,7 +115,7 @@ def _find_since(admin: AdminClient, settings: Settings, topic: Topic, at: dateti
         )
         results = {str(place.partition): answer.result(2 * TIMEOUT_SECONDS) for place, answer in answers.items()}
     return {
-        partition: Found(result.offset, datetime.fromtimestamp(result.timestamp / 1000, UTC))
+        partition: Found(result.offset, result.timestamp)
         if result.offset >= 0
         else Found(topic.end_offsets[partition], None)
         for partition, result in results.items()

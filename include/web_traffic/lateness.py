@@ -1,7 +1,7 @@
 """Which events a restatement still counts, record by record; pure functions over Arrow batches, no Spark.
 
 An event counts if the live run has accepted it, or if it has reached Kafka within the allowed lateness of its window's
-end. That depends on nothing but the event, so a window comes out the same in whatever interval it is restated.
+end. That depends on the record and the ledger alone, so a window comes out the same however an interval is cut.
 """
 
 from collections.abc import Iterable
@@ -15,9 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from web_traffic.events import WINDOW_MINUTES
+from web_traffic.kafka_time import EARLIEST_MS
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+INSTANT = pa.timestamp("us", "UTC")
+_NEVER_US = (datetime(9998, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
 
 
 class ReadRange(NamedTuple):
@@ -30,40 +33,81 @@ class ReadRange(NamedTuple):
     """Exclusive."""
     sealed_before: datetime
     """What was sealed before the batch: it has accepted the events of windows that end later."""
+    planned_at: datetime
+    """The batch's clock: its records had reached Kafka by then."""
+    max_clock_skew: timedelta
+    """How far an event could be ahead when the batch judged it."""
+
+
+class Bounds(NamedTuple):
+    """Between which event times each record of an Arrow batch counts."""
+
+    accepted_from: pa.Array
+    accepted_until: pa.Array
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """Tells for a record from which event time on it counts."""
+    """Tells for a record between which event times it counts."""
 
     allowed_lateness_us: int
-    ranges: dict[tuple[UUID, int], tuple[np.ndarray, np.ndarray, np.ndarray]]
-    """By query and partition: end offsets in order, start offsets, and what was sealed before (microseconds)."""
+    started_us: int
+    """The restatement's clock, for records that the live run has not read yet."""
+    max_clock_skew_us: int
+    ranges: dict[tuple[UUID, int], tuple[np.ndarray, ...]]
+    """By query and partition: end offsets in order, start offsets, what was sealed before, clock and clock skew of the
+    batch (microseconds)."""
 
     @classmethod
-    def of(cls, allowed_lateness: timedelta, ranges: Iterable[ReadRange]) -> Self:
+    def of(
+        cls, allowed_lateness: timedelta, started_at: datetime, max_clock_skew: timedelta, ranges: Iterable[ReadRange]
+    ) -> Self:
         """Take the ranges in any order; those of one query and partition do not overlap."""
-        grouped: dict[tuple[UUID, int], list[tuple[int, int, int]]] = {}
+        grouped: dict[tuple[UUID, int], list[tuple[int, ...]]] = {}
         for read in ranges:
-            sealed_us = (read.sealed_before - EPOCH) // MICROSECOND
-            grouped.setdefault((read.query_id, read.partition), []).append(
-                (read.end_offset, read.start_offset, sealed_us)
+            row = (
+                read.end_offset,
+                read.start_offset,
+                (read.sealed_before - EPOCH) // MICROSECOND,
+                (read.planned_at - EPOCH) // MICROSECOND,
+                read.max_clock_skew // MICROSECOND,
             )
+            grouped.setdefault((read.query_id, read.partition), []).append(row)
         columns = {key: tuple(np.array(sorted(rows), np.int64).T) for key, rows in grouped.items()}
-        return cls(allowed_lateness // MICROSECOND, columns)
+        return cls(
+            allowed_lateness // MICROSECOND,
+            (started_at - EPOCH) // MICROSECOND,
+            max_clock_skew // MICROSECOND,
+            columns,
+        )
 
-    def accepted_from(self, records: pa.RecordBatch) -> pa.Array:
-        """Return the earliest event time of each record that counts, from `partition`, `offset` and `timestamp`.
+    def bounds(self, records: pa.RecordBatch) -> Bounds:
+        """Judge records by their `partition`, `offset` and `timestamp`.
 
         A window counts when it ends after the earlier of two times: what was sealed when the live run read the record,
-        and the record's Kafka timestamp less the allowed lateness.
+        and the time at which the record had reached Kafka, less the allowed lateness. That time is the record's Kafka
+        timestamp, but never later than the clock of the batch that read it; without a timestamp it is that clock. A
+        record without one that no batch has read yet does not count yet.
+
+        An event is from the future by the clock and the skew of the batch that read it, so what a live run has counted
+        is never lost to another setting.
         """
         partitions, offsets = (records[name].to_numpy(zero_copy_only=False) for name in ("partition", "offset"))
-        bound = records["timestamp"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy(zero_copy_only=False)
-        bound = bound - self.allowed_lateness_us
-        for (_, partition), (ends, starts, sealed) in self.ranges.items():
+        sent = records["timestamp"].cast(INSTANT).cast(pa.int64()).to_numpy(zero_copy_only=False)
+        is_timed = sent >= EARLIEST_MS * 1000
+        reached = np.where(is_timed & (sent <= self.started_us), sent, _NEVER_US + self.allowed_lateness_us)
+        until = np.where(is_timed, np.minimum(sent, self.started_us), self.started_us) + self.max_clock_skew_us
+        sealed = np.full_like(sent, _NEVER_US)
+        was_read = np.zeros(len(sent), bool)
+        for (_, partition), (ends, starts, sealed_before, planned, skew) in self.ranges.items():
             place = np.minimum(np.searchsorted(ends, offsets, side="right"), len(ends) - 1)
             is_read = (partitions == partition) & (starts[place] <= offsets) & (offsets < ends[place])
-            bound = np.where(is_read, np.minimum(bound, sealed[place]), bound)
-        ends_after = pa.array(bound, pa.int64()).cast(pa.timestamp("us", "UTC"))
-        return pc.floor_temporal(ends_after, WINDOW_MINUTES, "minute")
+            clock = np.where(is_timed, np.minimum(sent, planned[place]), planned[place])
+            known_until = np.where(was_read, np.maximum(until, clock + skew[place]), clock + skew[place])
+            until = np.where(is_read, known_until, until)
+            reached = np.where(is_read, np.where(was_read, np.minimum(reached, clock), clock), reached)
+            sealed = np.where(is_read, np.minimum(sealed, sealed_before[place]), sealed)
+            was_read |= is_read
+        ends_after = np.minimum(reached - self.allowed_lateness_us, sealed)
+        accepted_from = pc.floor_temporal(pa.array(ends_after, pa.int64()).cast(INSTANT), WINDOW_MINUTES, "minute")
+        return Bounds(accepted_from, pa.array(until, pa.int64()).cast(INSTANT))

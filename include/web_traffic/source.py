@@ -10,15 +10,26 @@ from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 
 from web_traffic.checkpoint import Batch, Offsets
-from web_traffic.events import Judged, count, judge
+from web_traffic.events import Judged, count, judge, tally
 from web_traffic.guard import Start
+from web_traffic.kafka_time import EARLIEST, KafkaTimes
 from web_traffic.lateness import Acceptance
 from web_traffic.settings import Settings
 from web_traffic.warehouse.rejected import COLUMNS as REJECTED_COLUMNS
 from web_traffic.warehouse.rejected import Places, RejectedEvents
 
 ArrowStep = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
-COUNTS_DDL = "event_time timestamp, host string, referrer string, hits long, rejected long, future long"
+COUNTS_DDL = (
+    "event_time timestamp, host string, referrer string, hits long, rejected long, future long, "
+    "oldest_kafka_ms long, newest_kafka_ms long"
+)
+FIGURES = {
+    "rejected": "sum(rejected)",
+    "future": "sum(future)",
+    "oldest_kafka_ms": "min(oldest_kafka_ms)",
+    "newest_kafka_ms": "max(newest_kafka_ms)",
+}
+"""What is observed of a batch's decoded records, ahead of the watermark."""
 
 KAFKA_OPTIONS = {
     "kafka.isolation.level": "read_committed",
@@ -97,35 +108,40 @@ def decode_records(
     a redrive, and its copy would be counted beside them.
 
     An event is from the future when it is ahead of its Kafka timestamp, or of the clock if that is earlier, by more
-    than the allowed skew. On a stream the clock is the batch's own time, which a replay sees again; records of a batch
-    that are read again later take it from `planned_at`.
+    than the allowed skew; a Kafka timestamp from before Kafka is none. On a stream the clock is the batch's own time,
+    which a replay sees again; records of a batch that are read again later take it from `planned_at`.
 
-    A restatement gives its `acceptance`, which leaves out events that come too late. It keeps no rejected records: the
-    live run does, whose clock decided what was from the future.
+    A restatement gives its `acceptance`, which judges each record as the live run did, and leaves out events that come
+    too late. It keeps no rejected records: the live run does.
     """
     clock = F.lit(planned_at) if planned_at else F.current_timestamp()
     skew = settings.max_clock_skew // timedelta(microseconds=1)
-    accepted_until = F.timestamp_micros(F.unix_micros(F.least("timestamp", clock)) + skew)
+    if acceptance is not None:
+        return records.select(*REJECTED_COLUMNS).mapInArrow(_restating_decoder(rejected, acceptance), COUNTS_DDL)
+    sent = F.when(F.col("timestamp") >= F.lit(EARLIEST), F.least("timestamp", clock)).otherwise(clock)
+    accepted_until = F.timestamp_micros(F.unix_micros(sent) + skew)
     columns = (*REJECTED_COLUMNS, accepted_until.alias("accepted_until"))
-    if acceptance is None:
-        decoder = _decoder(settings, topic_id, rejected)
-    else:
-        decoder = _restating_decoder(rejected, acceptance)
-    return records.select(*columns).mapInArrow(decoder, COUNTS_DDL)
+    return records.select(*columns).mapInArrow(_decoder(settings, topic_id, rejected), COUNTS_DDL)
 
 
 def _decoder(settings: Settings, topic_id: str, rejected: Places) -> ArrowStep:
     """Return what a task does with its records."""
 
-    def judge_each(batches: Iterator[pa.RecordBatch]) -> Iterator[Judged]:
+    def judge_each(batches: Iterator[pa.RecordBatch], times: KafkaTimes) -> Iterator[Judged]:
         with RejectedEvents(settings, topic_id) as rejected_events:
             for records in batches:
+                times.add(records["timestamp"])
                 judged = judge(_without_values_of(rejected, records))
                 if judged.reasons:
                     rejected_events.add(records, judged.reasons)
                 yield judged
 
-    return lambda batches: count(judge_each(batches))
+    def decode(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        times = KafkaTimes()
+        yield from count(judge_each(batches, times))
+        yield tally(oldest_kafka_ms=times.oldest_ms, newest_kafka_ms=times.newest_ms)
+
+    return decode
 
 
 def _restating_decoder(rejected: Places, acceptance: Acceptance) -> ArrowStep:
@@ -133,7 +149,9 @@ def _restating_decoder(rejected: Places, acceptance: Acceptance) -> ArrowStep:
 
     def judge_each(batches: Iterator[pa.RecordBatch]) -> Iterator[Judged]:
         for records in batches:
-            yield judge(_without_values_of(rejected, records), acceptance.accepted_from(records))
+            bounds = acceptance.bounds(records)
+            judged = _without_values_of(rejected, records).append_column("accepted_until", bounds.accepted_until)
+            yield judge(judged, bounds.accepted_from)
 
     return lambda batches: count(judge_each(batches))
 

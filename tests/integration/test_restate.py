@@ -166,3 +166,30 @@ def test_rejected_records_are_left_to_the_live_run(late: Pipeline) -> None:
     late.produce(b"broken", at=SOON)
     restate(late, "00:00", "00:15")
     assert late.query("SELECT count(*) FROM etl.rejected_event") == [(0,)]
+
+
+def test_late_events_with_old_timestamps_behind_newer_records_come_in_however_the_interval_is_cut(
+    pipeline: Pipeline,
+) -> None:
+    """Their producer's clock is days behind: no record's timestamp tells where those of a day end."""
+    start, later = datetime(2026, 3, 29, tzinfo=UTC), SOON + timedelta(days=3)
+    pipeline.produce(event("00:01"), event("00:07"), event("00:20"), at=SOON, partition=0)
+    pipeline.run()
+    newest = {"host": "a.example", "event_time": later.isoformat()}
+    pipeline.produce(json.dumps(newest).encode(), at=later, partition=0)
+    pipeline.run()
+    pipeline.produce(*[event("00:02")] * 5, at=start - timedelta(minutes=2), partition=0)
+    assert pipeline.run()["late"] == 5
+    restate(pipeline, "00:00", "00:05")
+    assert hits(pipeline)["00:00 a.example"] == 6
+    assert figures(restate(pipeline, "00:00", "00:15"))[1] == 0
+    assert_right(pipeline)
+
+
+def test_what_the_live_run_has_counted_is_not_lost_to_another_clock_skew(pipeline: Pipeline) -> None:
+    ahead = datetime(2026, 3, 28, 23, 31, tzinfo=UTC)
+    pipeline.produce(event("00:01"), event("00:20"), at=ahead)
+    pipeline.run(MAX_CLOCK_SKEW="3600")
+    assert hits(pipeline) == {"00:00 a.example": 1}
+    assert figures(restate(pipeline, "00:00", "00:15")) == (1, 0, 1, 1)
+    assert_right(pipeline)

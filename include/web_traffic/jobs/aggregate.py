@@ -19,7 +19,7 @@ from web_traffic.jobs.application import run, start_session, timed
 from web_traffic.jobs.books import close_books
 from web_traffic.kafka import Topic, describe_topic
 from web_traffic.settings import Settings
-from web_traffic.source import decode_records, read_stream
+from web_traffic.source import FIGURES, decode_records, read_stream
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import RunLedger, Summary
 from web_traffic.warehouse.migrate import require_result_table, require_schema
@@ -40,7 +40,7 @@ def aggregate(settings: Settings) -> Summary:
                 topic = describe_topic(settings)
                 made_with = fingerprint(settings, topic, WATERMARK_DELAY, pyspark.__version__)
                 start = examine(settings, connection, topic, made_with)
-                ledger.accept(start.gap)
+                ledger.accept(start.gap, settings.max_clock_skew)
                 offsets, planned_at = Checkpoint(settings.checkpoint_location).next_start()
                 rejected = rejected_earlier(connection, topic.id, topic.first_offsets | offsets, planned_at)
             with timed(phases, "session"):
@@ -85,7 +85,7 @@ def start_stream(
     """Start the query: read, decode, observe ahead of the watermark, count, write."""
     records = read_stream(spark, settings, start)
     decoded = decode_records(records, settings, topic.id, rejected).observe(
-        "decoded", F.sum("rejected").alias("rejected"), F.sum("future").alias("future")
+        "decoded", *(F.expr(figure).alias(name) for name, figure in FIGURES.items())
     )
     return (
         count_hits(decoded)

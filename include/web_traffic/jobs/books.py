@@ -2,16 +2,17 @@
 
 import time
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from web_traffic.checkpoint import Batch, Checkpoint
 from web_traffic.kafka import Topic
 from web_traffic.settings import Settings
-from web_traffic.source import decode_records, read_batch
+from web_traffic.source import FIGURES, decode_records, read_batch
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import Observed, RunLedger, Summary
 from web_traffic.warehouse.rejected import rejected_earlier
@@ -62,9 +63,8 @@ def observed_batches(query: StreamingQuery) -> list[Observed]:
         Observed(
             batch_id=progress.batchId,
             read=progress.numInputRows,
-            rejected=progress.observedMetrics["decoded"]["rejected"] or 0,
-            future=progress.observedMetrics["decoded"]["future"] or 0,
             dropped_rows=sum(operator.numRowsDroppedByWatermark for operator in progress.stateOperators),
+            **_figures(progress.observedMetrics["decoded"]),
         )
         for progress in query.recentProgress
         if progress.observedMetrics
@@ -77,11 +77,15 @@ def count_again(spark: SparkSession, settings: Settings, topic: Topic, batch: Ba
         rejected = rejected_earlier(connection, topic.id, batch.start_offsets, batch.planned_at)
     records = read_batch(spark, settings, batch)
     decoded = decode_records(records, settings, topic.id, rejected, batch.planned_at)
-    sums = (
-        F.coalesce(F.sum(column), F.lit(0)) for column in (F.expr("hits + rejected + future"), "rejected", "future")
-    )
-    [(read, rejected, future)] = decoded.agg(*sums).collect()
-    return Observed(batch.batch_id, read, rejected, future, dropped_rows=None)
+    read = F.coalesce(F.sum(F.expr("hits + rejected + future")), F.lit(0)).alias("read")
+    [counted] = decoded.agg(read, *(F.expr(figure).alias(name) for name, figure in FIGURES.items())).collect()
+    return Observed(batch.batch_id, counted["read"], dropped_rows=None, **_figures(counted))
+
+
+def _figures(counted: Row) -> dict[str, Any]:
+    """Return what was observed of a batch's records; without a record there is nothing to observe."""
+    found = {name: counted[name] for name in FIGURES}
+    return found | {name: found[name] or 0 for name in ("rejected", "future")}
 
 
 def open_hits(spark: SparkSession, checkpoint: Checkpoint, batch_id: int) -> int:

@@ -37,8 +37,8 @@ def restate(settings: Settings, request: RestateSettings) -> Summary:
                 topic = describe_topic(settings)
                 expected = fingerprint(settings, topic, WATERMARK_DELAY, pyspark.__version__)
                 plan = make_plan(settings, request, connection, topic, expected, ledger.started_at)
-                rejected = rejected_earlier(connection, topic.id, plan.start_offsets, ledger.started_at)
-                ledger.note(plan)
+                rejected = rejected_earlier(connection, topic.id, plan.reading.start_offsets, ledger.started_at)
+                ledger.note(plan, settings.max_clock_skew)
             with timed(phases, "session"):
                 spark = start_session(settings)
             with timed(phases, "count"):
@@ -58,7 +58,7 @@ def recount(
     spark: SparkSession, settings: Settings, topic_id: str, plan: Plan, ledger: RestatementLedger, rejected: Places
 ) -> DataFrame:
     """Count the windows of the plan by the rules of the live run."""
-    records = read_between(spark, settings, plan.start_offsets, plan.end_offsets).load()
+    records = read_between(spark, settings, plan.reading.start_offsets, plan.reading.end_offsets).load()
     decoded = decode_records(records, settings, topic_id, rejected, ledger.started_at, plan.acceptance)
     start, end = plan.interval
     return count_hits(decoded).where((F.col("window_start") >= F.lit(start)) & (F.col("window_start") < F.lit(end)))

@@ -49,10 +49,7 @@ def _newest_event_at(settings: Settings, topic: Topic) -> str | None:
         for partition, end in topic.end_offsets.items()
     }
     now_us, skew_us = time.time_ns() // 1000, settings.max_clock_skew // timedelta(microseconds=1)
-    verdicts = (
-        classify(record.value, min(record.timestamp_ms * 1000, now_us) + skew_us)
-        for record in read_topic(settings, ranges)
-    )
+    verdicts = (classify(record.value, record.reached_us(now_us) + skew_us) for record in read_topic(settings, ranges))
     newest_us = max((verdict.event_us for verdict in verdicts if isinstance(verdict, Hit)), default=None)
     return None if newest_us is None else written(newest_us)
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from web_traffic.recount.rules import WINDOW_US, Future, Hit, Rejected, classify, written
 
 WATERMARK_DELAY_MS = 60_000
+FIRST_KAFKA_MS = 1_293_840_000_000
 REJECTED_EARLIER = Rejected("rejected earlier")
 
 Window = tuple[int, str, str | None]
@@ -30,6 +31,13 @@ class Record(NamedTuple):
     timestamp_ms: int
     value: bytes | None
 
+    def reached_us(self, clock_us: int) -> int:
+        """Return when it had reached Kafka at the latest, for who read it at `clock_us`.
+
+        That is its timestamp, unless this is later than the clock, or is none: before 2011 there was no Kafka.
+        """
+        return min(self.timestamp_ms * 1000, clock_us) if self.timestamp_ms >= FIRST_KAFKA_MS else clock_us
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -48,6 +56,8 @@ class Batch:
     read: int | None = None
     rejected: int | None = None
     future: int | None = None
+    max_clock_skew_us: int | None = None
+    """How far an event could be ahead of its Kafka timestamp; None if the ledger does not say."""
 
     def __str__(self) -> str:
         return f"batch {self.batch_id} of query {self.query_id}"
@@ -99,6 +109,7 @@ def tally(
     """Judge the records of each batch, in the order of `batches`.
 
     The records of a partition must come in the order of their offsets. A batch's clock is the time of its planning.
+    The ledger says how far an event could be ahead; where it does not, `max_clock_skew_us` does.
     What was rejected before a batch was planned, by `rejected_us`, is rejected in it too: it comes back by a redrive.
     """
     tallies = [Tally() for _ in batches]
@@ -109,8 +120,9 @@ def tally(
             if rejected_us.get(Place(record.partition, record.offset), planned_us) < planned_us:
                 tallies[index].add(REJECTED_EARLIER)
                 continue
-            clock_us = min(record.timestamp_ms * 1000, planned_us)
-            tallies[index].add(classify(record.value, clock_us + max_clock_skew_us))
+            skew_us = batches[index].max_clock_skew_us
+            until_us = record.reached_us(planned_us) + (max_clock_skew_us if skew_us is None else skew_us)
+            tallies[index].add(classify(record.value, until_us))
     return tallies
 
 

@@ -9,6 +9,7 @@ SELECT
     (extract(EPOCH FROM b.planned_at) * 1000000)::bigint AS planned_us,
     b.read,
     b.rejected,
-    b.future
+    b.future,
+    (extract(EPOCH FROM b.max_clock_skew) * 1000000)::bigint AS max_clock_skew_us
 FROM etl.batch AS b
 ORDER BY min(b.committed_at) OVER (PARTITION BY b.query_id), b.query_id, b.batch_id;

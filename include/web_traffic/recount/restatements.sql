@@ -6,7 +6,10 @@ SELECT
     (extract(EPOCH FROM r.started_at) * 1000000)::bigint AS started_us,
     r.start_offsets,
     r.end_offsets,
-    r.closes_idle_windows
+    r.closes_idle_windows,
+    (extract(EPOCH FROM r.max_clock_skew) * 1000000)::bigint AS max_clock_skew_us,
+    r.known_query_id::text,
+    r.known_batch
 FROM etl.run AS r
 WHERE r.kind = 'restate' AND r.status = 'succeeded' AND NOT r.dry_run
 ORDER BY r.run_id;

@@ -23,15 +23,21 @@ class Restatement:
     end_offsets: dict[int, int]
     """Exclusive."""
     closes_idle_windows: bool
+    max_clock_skew_us: int | None = None
+    """As it was for this restatement; None if the ledger does not say."""
+    known_batch: tuple[str, int] | None = None
+    """Query and number of the newest batch that it knew; None for all."""
 
 
 class Restated:
     """The restated windows: each holds what the newest restatement of its interval must have found.
 
     An event counts in it if it was read before the restatement's end, was not rejected before that began, was not from
-    the future then, and was not too late: the live run had not sealed its window when it read the event, or the event
-    reached Kafka within the allowed lateness of the window's end. Where the restatement began to read does not matter
-    here: an event that it should have read and has not shows as a difference.
+    the future for who read it, and was not too late: the live run had not sealed its window when it read the event, or
+    the event reached Kafka within the allowed lateness of the window's end. Who read it are the batches that the
+    restatement knew, or else the restatement itself, for which a record counts only by a timestamp of its own. Where
+    the restatement began to read does not matter here: an event that it should have read and has not shows as a
+    difference.
     """
 
     def __init__(
@@ -51,6 +57,8 @@ class Restated:
                 self._closed_idle |= set(windows)
         self._max_clock_skew_us = max_clock_skew_us
         self._rejected_us = rejected_us
+        self._batches = batches
+        self._places = {(batch.query_id, batch.batch_id): index for index, batch in enumerate(batches)}
         self._finder = Finder(batches)
         self._sealed_before_us = _sealed_before(batches)
 
@@ -79,20 +87,35 @@ class Restated:
         hit = classify(record.value, _NEVER_FUTURE_US)
         if not isinstance(hit, Hit) or (restatement := self._newest.get(hit.window_us)) is None:
             return
-        window_end_us, timestamp_us = hit.window_us + WINDOW_US, record.timestamp_ms * 1000
         was_read = record.offset < restatement.end_offsets.get(record.partition, 0)
         started_us = restatement.started_us
         was_rejected = self._rejected_us.get(Place(record.partition, record.offset), started_us) < started_us
-        is_future = hit.event_us > min(timestamp_us, started_us) + self._max_clock_skew_us
-        read_by = self._finder.batches_of(record)
-        was_accepted = any(window_end_us > self._sealed_before_us[index] for index in read_by)
-        if (
-            was_read
-            and not was_rejected
-            and not is_future
-            and (was_accepted or timestamp_us < window_end_us + restatement.allowed_lateness_us)
-        ):
+        if was_read and not was_rejected and self._counts(record, hit, restatement):
             self.windows[hit.window_us, hit.host, hit.referrer] += 1
+
+    def _counts(self, record: Record, hit: Hit, restatement: Restatement) -> bool:
+        window_end_us = hit.window_us + WINDOW_US
+        known = restatement.known_batch
+        newest = self._places.get(known, -1) if known else len(self._batches)
+        read_by = [index for index in self._finder.batches_of(record) if index <= newest]
+        if not read_by:
+            reached_us = record.reached_us(restatement.started_us)
+            is_timed = record.timestamp_ms * 1000 == reached_us
+            until_us = reached_us + self._skew(restatement)
+            return is_timed and hit.event_us <= until_us and _in_time(reached_us, window_end_us, restatement)
+        batches = [self._batches[index] for index in read_by]
+        reached = [record.reached_us(batch.planned_us) for batch in batches]
+        until_us = max(at_us + self._skew(batch) for at_us, batch in zip(reached, batches, strict=True))
+        was_accepted = any(window_end_us > self._sealed_before_us[index] for index in read_by)
+        is_counted = was_accepted or _in_time(min(reached), window_end_us, restatement)
+        return is_counted and hit.event_us <= until_us
+
+    def _skew(self, judge: Batch | Restatement) -> int:
+        return self._max_clock_skew_us if judge.max_clock_skew_us is None else judge.max_clock_skew_us
+
+
+def _in_time(reached_us: int, window_end_us: int, restatement: Restatement) -> bool:
+    return reached_us < window_end_us + restatement.allowed_lateness_us
 
 
 def _sealed_before(batches: list[Batch]) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from web_traffic.recount.counting import tally
+from web_traffic.recount.counting import FIRST_KAFKA_MS, tally
 from web_traffic.recount.rules import microseconds
 from web_traffic.recount.sources import RecountImpossible, as_batch, offset_ranges, read_topic, rejected_times
 from web_traffic.settings import Settings
@@ -26,15 +26,18 @@ def recount_window(
 ) -> Counter[tuple[str, str | None]]:
     """Count the hits of a sealed window again from the topic, by host and referrer.
 
-    `first_offsets` are, by partition, those from which records can be of the window: what was sent before it began,
-    less the clock skew, can't. All of a query's batches up to the one that has closed the window take part: in none
-    of them was it late. Raises `RecountImpossible` when Kafka does not hold the records any more, or when they are
-    too many.
+    `first_offsets` are, by partition, those from which records can be of the window if each has a Kafka timestamp:
+    what was sent before it began, less the clock skew, can't. All of a query's batches up to the one that has closed
+    the window take part: in none of them was it late. Raises `RecountImpossible` when Kafka does not hold the records
+    any more, or when they are too many.
     """
     about = {"window_start": window_start, "skew": settings.max_clock_skew}
     statement = (resources.files("web_traffic.recount") / "window_batches.sql").read_bytes()
     with connection.transaction():
-        batches = [as_batch(*row) for row in connection.execute(statement, about)]
+        rows = connection.execute(statement, about).fetchall()
+    batches = [as_batch(*row) for *row, _ in rows]
+    if any(oldest_ms is None or oldest_ms < FIRST_KAFKA_MS for *_, oldest_ms in rows):
+        first_offsets = {}  # a record may have no timestamp
     ranges = {
         partition: (min(max(start, first_offsets.get(str(partition), 0)), end), end)
         for partition, (start, end) in offset_ranges(batches).items()

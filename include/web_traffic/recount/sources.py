@@ -168,7 +168,7 @@ def as_batch(
     planned_us: int,
     *counts: int | None,
 ) -> Batch:
-    """Return a row of the ledger as a batch; `counts` are read, rejected and future."""
+    """Return a row of the ledger as a batch; `counts` are read, rejected and future, and the clock skew."""
     return Batch(
         query_id,
         batch_id,
@@ -188,6 +188,9 @@ def _restatement(
     start_offsets: dict[str, int],
     end_offsets: dict[str, int],
     closes_idle_windows: bool,
+    max_clock_skew_us: int | None,
+    known_query_id: str | None,
+    known_batch: int | None,
 ) -> Restatement:
     return Restatement(
         from_us,
@@ -197,6 +200,8 @@ def _restatement(
         _by_number(start_offsets),
         _by_number(end_offsets),
         closes_idle_windows,
+        max_clock_skew_us,
+        None if known_query_id is None or known_batch is None else (known_query_id, known_batch),
     )
 
 

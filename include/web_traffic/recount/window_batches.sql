@@ -3,7 +3,8 @@
 WITH about AS (
     SELECT
         %(window_start)s::timestamptz + interval '5 minutes' AS window_end,
-        %(window_start)s::timestamptz - %(skew)s::interval AS sent_from
+        %(window_start)s::timestamptz AS window_start,
+        %(skew)s::interval AS skew
 ),
 
 closing AS (
@@ -20,8 +21,13 @@ SELECT
     b.start_offsets,
     b.end_offsets,
     (extract(EPOCH FROM b.watermark) * 1000000)::bigint AS watermark_us,
-    (extract(EPOCH FROM b.planned_at) * 1000000)::bigint AS planned_us
+    (extract(EPOCH FROM b.planned_at) * 1000000)::bigint AS planned_us,
+    b.read,
+    b.rejected,
+    b.future,
+    (extract(EPOCH FROM b.max_clock_skew) * 1000000)::bigint AS max_clock_skew_us,
+    b.oldest_kafka_ms
 FROM etl.batch AS b
 INNER JOIN closing AS c ON b.query_id = c.query_id AND b.batch_id <= c.batch_id
-INNER JOIN about AS a ON b.planned_at >= a.sent_from
+INNER JOIN about AS a ON b.planned_at >= a.window_start - coalesce(b.max_clock_skew, a.skew)
 ORDER BY b.batch_id;

@@ -33,6 +33,9 @@ class Observed:
     dropped_rows: int | None
     """`numRowsDroppedByWatermark`: pre-counted rows, so it tells whether something was late, not how much; None for a
     batch that was counted afterwards."""
+    oldest_kafka_ms: int | None
+    """Oldest Kafka timestamp of the records, in ms since 1970; None if there are none."""
+    newest_kafka_ms: int | None
 
 
 class RunInProgress(NeedsAttention):
@@ -56,11 +59,11 @@ class RunLedger:
         with connection.transaction():
             self.run_id: int = connection.execute(statement("open_run"), {"name": name}).fetchall()[0][0]
 
-    def accept(self, gap: dict[str, list[int]] | None) -> None:
-        """Note the lost offsets that the run may pass over, before it does."""
+    def accept(self, gap: dict[str, list[int]] | None, max_clock_skew: timedelta) -> None:
+        """Note the lost offsets that the run may pass over, and how far it lets events be ahead, before it does."""
         with self._connection.transaction():
-            row = {"run_id": self.run_id, "gap": Jsonb(gap) if gap else None}
-            self._connection.execute(statement("accept_gap"), row)
+            row = {"run_id": self.run_id, "gap": Jsonb(gap) if gap else None, "max_clock_skew": max_clock_skew}
+            self._connection.execute(statement("accept"), row)
 
     def register(self, query_id: UUID, fingerprint: dict[str, str]) -> None:
         """Note what a checkpoint was made with, at its first run."""

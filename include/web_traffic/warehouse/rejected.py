@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from web_traffic.arrow import to_list
 from web_traffic.checkpoint import Offsets
@@ -18,6 +19,8 @@ CHUNK_RECORDS = 5_000
 COLUMNS = ("partition", "offset", "timestamp", "value")
 Places = dict[int, frozenset[int]]
 """Offsets by partition."""
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_000_000
+"""The years 1 to 9999, in microseconds since 1970."""
 
 
 def rejected_earlier(
@@ -59,6 +62,9 @@ class RejectedEvents:
     def add(self, records: pa.RecordBatch, reasons: Mapping[int, str]) -> None:
         """Take the rows of a batch of Kafka records that have a reason, by their row numbers."""
         rejected = records.select(list(COLUMNS)).take(pa.array(reasons, pa.int64()))
+        rejected = rejected.set_column(
+            COLUMNS.index("timestamp"), "timestamp", _in_the_calendar(rejected["timestamp"])
+        )
         for name in COLUMNS:
             self._chunk[name] += to_list(rejected[name])
         self._chunk["reason"] += reasons.values()
@@ -76,3 +82,9 @@ class RejectedEvents:
         for values in self._chunk.values():
             values.clear()
         self._chunk_bytes = 0
+
+
+def _in_the_calendar(timestamps: pa.Array) -> pa.Array:
+    """Bring timestamps that no calendar knows, such as those in microseconds, to the nearest one that it knows."""
+    microseconds = timestamps.cast(pa.int64())
+    return pc.max_element_wise(pc.min_element_wise(microseconds, _LAST_US), _FIRST_US).cast(timestamps.type)

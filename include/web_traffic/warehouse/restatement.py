@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from web_traffic.faults import fault_point
 from web_traffic.interval import NotIdle, Plan, require_sealed
+from web_traffic.reading import RetentionGap
 from web_traffic.settings import RestateSettings
 from web_traffic.warehouse.connection import statement
 from web_traffic.warehouse.ledger import Summary, fail_run, take_turn
@@ -54,10 +55,12 @@ class RestatementLedger:
         with connection.transaction():
             [(self.run_id, self.started_at)] = connection.execute(statement("open_restatement"), run).fetchall()
 
-    def note(self, plan: Plan) -> None:
-        """Note the interval and the records from which it will be counted."""
+    def note(self, plan: Plan, max_clock_skew: timedelta) -> None:
+        """Note the interval and the records from which it will be counted, and what it knows of the live run."""
+        query_id, batch_id = plan.reading.known or (None, None)
+        known = {"known_query_id": query_id, "known_batch": batch_id, "max_clock_skew": max_clock_skew}
         with self._connection.transaction():
-            self._connection.execute(statement("plan_restatement"), self._row(plan))
+            self._connection.execute(statement("plan_restatement"), self._row(plan) | known)
 
     def commit(self, plan: Plan, stages: dict[UUID, int], phases: dict[str, float]) -> Summary:
         """Replace what differs between the staged windows and the table, and return the restatement's summary.
@@ -85,6 +88,8 @@ class RestatementLedger:
             raise StagedWindowsLost(
                 f"restatement {self.run_id}: {figures['hits_after']} hits staged, {sum(stages.values())} copied"
             )
+        if plan.reading.doubt:
+            self._require_growth(plan, row)
         (biggest,) = self._fetch("biggest_changes", row)
         fault_point("changes found")
         self._lock(plan)
@@ -94,6 +99,15 @@ class RestatementLedger:
         if plan.idle_after:
             self._connection.execute(statement("seal_idle_windows"), row)
         return figures | {"biggest_changes": Jsonb(biggest)}
+
+    def _require_growth(self, plan: Plan, row: Figures) -> None:
+        """Let nothing be taken away where Kafka has deleted records that can't be proven to be of other intervals."""
+        (rows, hits) = self._fetch("taken_away", row)
+        if rows:
+            raise RetentionGap(
+                f"{plan.interval}: {rows:,} rows would lose {hits:,} hits, but Kafka has deleted records that may "
+                f"hold them ({plan.reading.doubt}): only what came later can be restated"
+            )
 
     def _lock(self, plan: Plan) -> None:
         """Hold up live commits until the transaction ends, and see that the plan still holds."""
@@ -118,7 +132,7 @@ class RestatementLedger:
             "run_id": self.run_id,
             "restate_from": plan.interval.start,
             "restate_to": plan.interval.end,
-            "start_offsets": Jsonb(plan.start_offsets),
-            "end_offsets": Jsonb(plan.end_offsets),
+            "start_offsets": Jsonb(plan.reading.start_offsets),
+            "end_offsets": Jsonb(plan.reading.end_offsets),
             "closes_idle_windows": plan.idle_after is not None,
         }

@@ -114,6 +114,7 @@ def test_an_event_ahead_of_its_limit_is_future_and_one_at_the_limit_is_not() -> 
     assert hits(rows) == [("12:00:00", "a.example", "https://r.example/", 1)]
     assert rows[-1] == {
         "event_time": None, "host": None, "referrer": None, "hits": 0, "rejected": 1, "future": 1,
+        "oldest_kafka_ms": None, "newest_kafka_ms": None,
     }  # fmt: skip
 
 

@@ -58,9 +58,28 @@ def test_what_the_live_run_has_counted_counts_however_late_it_came() -> None:
     assert starts(restated(WHOLE, records=records)) == {"12:00": 1}
 
 
-def test_an_event_ahead_of_the_clock_of_the_restatement_does_not_count() -> None:
-    early = replace(WHOLE, started_us=at("11:50:00"))
+NOBODY_READ = ("nobody", 0)
+
+
+def test_an_event_that_no_batch_had_read_does_not_count_if_it_is_ahead_of_the_clock_of_the_restatement() -> None:
+    early = replace(WHOLE, started_us=at("11:50:00"), known_batch=NOBODY_READ)
     assert "12:00" not in starts(restated(early))
+    assert starts(restated(replace(early, started_us=at("23:00:00")))) == {"12:00": 2}
+
+
+def test_a_record_without_a_timestamp_counts_once_a_batch_has_read_it_by_the_clock_of_the_batch() -> None:
+    records = [record._replace(timestamp_ms=-1) for record in RECORDS]
+    for planned_at, hits in (("13:04:59", 2), ("13:05:00", 1)):  # the allowed lateness is an hour
+        ledger = [replace(batch, planned_us=at(planned_at)) for batch in LEDGER]
+        assert starts(restated(WHOLE, ledger=ledger, records=records)) == {"12:00": hits}
+    assert "12:00" not in starts(restated(replace(WHOLE, known_batch=NOBODY_READ), records=records))
+
+
+def test_a_batch_is_judged_by_the_clock_skew_that_it_had() -> None:
+    records = [replace_timestamp(record, "11:50:00") for record in RECORDS]
+    assert "12:00" not in starts(restated(WHOLE, records=records))
+    ledger = [replace(batch, max_clock_skew_us=HOUR) for batch in LEDGER]
+    assert starts(restated(WHOLE, ledger=ledger, records=records)) == {"12:00": 2}
 
 
 def test_the_newest_restatement_decides() -> None:

@@ -1,6 +1,6 @@
 -- Enter the batch in the ledger, in the transaction that moved its windows. The first batch of a run carries its gap.
 INSERT INTO etl.batch (
-    query_id, batch_id, run_id, planned_at, start_offsets, end_offsets, watermark, windows, emitted, superseded, gap
+    query_id, batch_id, run_id, planned_at, start_offsets, end_offsets, watermark, windows, emitted, superseded, gap, max_clock_skew
 ) VALUES (
     %(query_id)s,
     %(batch_id)s,
@@ -15,5 +15,6 @@ INSERT INTO etl.batch (
     (
         SELECT r.gap FROM etl.run AS r
         WHERE r.run_id = %(run_id)s AND NOT EXISTS (SELECT 1 FROM etl.batch AS b WHERE b.run_id = r.run_id)
-    )
+    ),
+    (SELECT r.max_clock_skew FROM etl.run AS r WHERE r.run_id = %(run_id)s)
 );

@@ -4,7 +4,9 @@ SELECT
     e.partition::integer AS partition,
     coalesce((s.start_offsets ->> e.partition)::bigint, 0) AS start_offset,
     e.end_offset::bigint AS end_offset,
-    s.sealed_before
+    s.sealed_before,
+    s.planned_at,
+    coalesce(s.max_clock_skew, %(max_clock_skew)s) AS max_clock_skew -- noqa: RF02
 FROM etl.sealing AS s
 CROSS JOIN LATERAL jsonb_each_text(s.end_offsets) AS e (partition, end_offset)
 WHERE

@@ -1,0 +1,134 @@
+"""Which records a restatement reads: by the ledger, all that may be of its interval, whatever their timestamps are.
+
+The ledger knows of each batch when it was planned, and between which Kafka timestamps its records lie. A batch is left
+out only if none of its records can be of the interval. What no batch has read yet is always read.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from web_traffic.checkpoint import Offsets
+from web_traffic.errors import NeedsAttention
+from web_traffic.kafka import Found, Topic, find_since
+from web_traffic.kafka_time import EARLIEST_MS, written
+from web_traffic.settings import Interval, Settings
+from web_traffic.warehouse.connection import statement
+
+
+class RetentionGap(NeedsAttention):
+    """Kafka no longer holds all records of the interval; nothing was changed."""
+
+
+class KnownBatch(NamedTuple):
+    """A batch of the ledger."""
+
+    query_id: UUID
+    batch_id: int
+    start_offsets: Offsets
+    end_offsets: Offsets
+    """Exclusive."""
+    is_timed: bool
+    """Whether all of its records have a Kafka timestamp."""
+    may_hold: bool
+    """Whether it may hold events of the interval."""
+    max_clock_skew: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The records to read, by partition."""
+
+    start_offsets: Offsets
+    end_offsets: Offsets
+    """Exclusive."""
+    doubt: str | None
+    """What Kafka has deleted that was probably, but not provably, of other intervals; None if nothing."""
+    known: tuple[UUID, int] | None
+    """Query and number of the newest batch that the ledger knew."""
+
+
+def plan_reading(
+    settings: Settings,
+    connection: psycopg.Connection[Any],
+    topic: Topic,
+    interval: Interval,
+    allowed_lateness: timedelta,
+) -> Reading:
+    """Find the records of an interval; raises `RetentionGap` when Kafka no longer holds all of them."""
+    parameters = {
+        "topic_id": topic.id,
+        "restate_from": interval.start,
+        "restate_to": interval.end,
+        "allowed_lateness": allowed_lateness,
+        "max_clock_skew": settings.max_clock_skew,
+        "earliest_ms": EARLIEST_MS,
+    }
+    with connection.transaction():
+        batches = [KnownBatch(*row) for row in connection.execute(statement("batches_to_read"), parameters)]
+    skew = max([settings.max_clock_skew, *(batch.max_clock_skew for batch in batches)])
+    [found] = find_since(settings, topic, [interval.start - skew])
+    needed = [batch for batch in batches if batch.may_hold]
+    _require_held(topic, interval, interval.start - skew, needed, found)
+    starts, ends = {}, {}
+    for partition, end in topic.end_offsets.items():
+        read_until = max((batch.end_offsets.get(partition, 0) for batch in batches), default=0)
+        ranges = [_range(batch, partition, topic, found) for batch in needed]
+        ranges += [(read_until, end)] if read_until < end else []
+        ranges = [(max(start, topic.first_offsets[partition]), stop) for start, stop in ranges]
+        ranges = [(start, stop) for start, stop in ranges if start < stop]
+        starts[partition] = min((start for start, _ in ranges), default=end)
+        ends[partition] = max((stop for _, stop in ranges), default=end)
+    known = (batches[-1].query_id, batches[-1].batch_id) if batches else None
+    return Reading(starts, ends, _doubt(topic, needed), known)
+
+
+def _range(batch: KnownBatch, partition: str, topic: Topic, found: Mapping[str, Found]) -> tuple[int, int]:
+    """Return the part of a batch that may hold events of the interval.
+
+    Where all of its records have a timestamp, those ahead of the first one that is new enough are too old.
+    """
+    start, end = batch.start_offsets.get(partition, 0), batch.end_offsets.get(partition, 0)
+    if batch.is_timed and found[partition].offset > topic.first_offsets[partition]:
+        start = max(start, found[partition].offset)
+    return start, end
+
+
+def _require_held(
+    topic: Topic, interval: Interval, oldest: datetime, needed: Iterable[KnownBatch], found: Mapping[str, Found]
+) -> None:
+    gaps = {}
+    for batch in needed:
+        for partition, first in topic.first_offsets.items():
+            start, end = _range(batch, partition, topic, found)
+            if start < min(end, first) or batch.start_offsets.get(partition, 0) < end <= first:
+                gaps[partition] = _begins(partition, first, found[partition])
+    if gaps:
+        raise RetentionGap(
+            f"{interval}: its events may be as old as {oldest:%Y-%m-%d %H:%M:%S} UTC in Kafka, which has deleted "
+            f"records of that age ({'; '.join(gaps.values())}): only what came later can be restated"
+        )
+
+
+def _begins(partition: str, first: int, found: Found) -> str:
+    if found.timestamp_ms is None:
+        return f"partition {partition} begins at offset {first}, where nothing of that age is left"
+    return f"partition {partition} begins at offset {first}, of {written(found.timestamp_ms)}"
+
+
+def _doubt(topic: Topic, needed: Iterable[KnownBatch]) -> str | None:
+    """Say of which batches a part is gone that timestamps alone tell from the interval."""
+    cut = sorted(
+        {
+            partition
+            for batch in needed
+            for partition, first in topic.first_offsets.items()
+            if batch.start_offsets.get(partition, 0) < first < batch.end_offsets.get(partition, 0)
+        }
+    )
+    places = [f"partition {partition} before offset {topic.first_offsets[partition]}" for partition in cut]
+    return ", ".join(places) or None
