@@ -180,3 +180,18 @@ def delete_records(pipeline: Pipeline, partition: int, before: int) -> None:
     place = TopicPartition(pipeline.settings.kafka_topic, partition, before)
     for answer in admin.delete_records([place]).values():
         answer.result(30)
+
+
+def test_what_kafka_has_deleted_of_a_batch_is_not_taken_from_the_table(pipeline: Pipeline) -> None:
+    """Of one batch the first record is gone; the timestamps of the others say that it was too old, which is not so."""
+    for minute, sent_at in (("01:01", "01:02"), ("00:01", "00:02"), ("01:06", "01:07"), ("01:30", "01:31")):
+        at = datetime.fromisoformat(f"2026-03-29T{sent_at}:00+00:00")
+        pipeline.produce(event(minute), at=at, partition=0)
+    pipeline.run()
+    delete_records(pipeline, 0, 1)
+    assert "RetentionGap" in refused(pipeline, "00:00", "00:05")
+    assert refused(pipeline, "01:00", "01:05") == (
+        "RetentionGap: 2026-03-29 01:00 to 2026-03-29 01:05 UTC: 1 rows would lose 1 hits, but Kafka has deleted "
+        "records that may hold them (partition 0 before offset 1): only what came later can be restated"
+    )
+    assert figures(restate(pipeline, "01:05", "01:10"))[1] == 0
