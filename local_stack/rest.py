@@ -32,6 +32,10 @@ class AirflowApi:
         """Change what is at `path`, and return it."""
         return self._json("PATCH", path, json=fields)
 
+    def put(self, path: str) -> dict[str, Any]:
+        """Have done what `path` says, and return the outcome."""
+        return self._json("PUT", path)
+
     def unpause(self, dag_id: str, within: float = 60) -> None:
         """Let the DAG be scheduled, as soon as Airflow knows it."""
         end = time.monotonic() + within

@@ -73,13 +73,19 @@ class Site:
         return self.wait(first, last)
 
     def wait(self, first: int, last: int) -> list[dict[str, Any]]:
-        """Wait for the end of the newest backfill, and return the runs of these intervals."""
+        """Wait until the newest backfill has no more run to make, and return the runs of these intervals.
+
+        Airflow looks only every 30 seconds whether a backfill is complete; one with nothing left to do can be ended.
+        """
 
         def is_through() -> bool:
-            backfills = self.airflow.get("/backfills", dag_id=DAG)["backfills"]
-            return bool(backfills) and all(backfill["completed_at"] for backfill in backfills)
+            waiting = self.airflow.get(f"/dags/{DAG}/dagRuns", run_type="backfill", state=["queued", "running"])
+            return not waiting["total_entries"]
 
         wait_until(is_through, "the end of the backfill", LIMIT_SECONDS)
+        for backfill in self.airflow.get("/backfills", dag_id=DAG)["backfills"]:
+            if not backfill["completed_at"]:
+                self.airflow.put(f"/backfills/{backfill['id']}/cancel")
         found = self.airflow.get(f"/dags/{DAG}/dagRuns", run_type="backfill", limit=100)["dag_runs"]
         times = [self.interval(number).isoformat() for number in range(first, last + 1)]
         return [run for run in found if datetime.fromisoformat(run["logical_date"]).isoformat() in times]
