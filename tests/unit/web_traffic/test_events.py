@@ -110,10 +110,10 @@ def test_windows_before_1970_are_whole_too() -> None:
 
 def test_an_event_ahead_of_its_limit_is_future_and_one_at_the_limit_is_not() -> None:
     at_limit, ahead = record(), record(event_time="2026-03-29T12:00:00.000001Z")
-    rows = decoded(at_limit, ahead, b"broken", accepted_until=NOON)
+    rows = decoded(at_limit, ahead, b"broken", None, accepted_until=NOON)
     assert hits(rows) == [("12:00:00", "a.example", "https://r.example/", 1)]
     assert rows[-1] == {
-        "event_time": None, "host": None, "referrer": None, "hits": 0, "rejected": 1, "future": 1,
+        "event_time": None, "host": None, "referrer": None, "hits": 0, "rejected": 2, "future": 1,
         "oldest_kafka_ms": None, "newest_kafka_ms": None,
     }  # fmt: skip
 
