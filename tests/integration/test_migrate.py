@@ -17,6 +17,7 @@ from local_stack.postgres import make_warehouse
 from tests.faults.stopped import wait_until
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
+from web_traffic.warehouse.locks import Lock
 from web_traffic.warehouse.migrate import SchemaMismatch, migrate, require_schema
 
 ALL = sorted(migration._migrations())
@@ -85,12 +86,12 @@ def test_two_at_the_same_time_end_well_and_one_of_them_does_it(
         return waiters.fetchone() == (2,)
 
     with ThreadPoolExecutor(2) as pool:
-        owner.execute("SELECT pg_advisory_lock(%s)", [migration.ADVISORY_LOCK])
+        owner.execute("SELECT pg_advisory_lock(%s)", [Lock.MIGRATION])
         both = [pool.submit(migrate_apart) for _ in range(2)]
         try:
             wait_until(both_wait, "two that wait for the lock", within=20)
         finally:
-            owner.execute("SELECT pg_advisory_unlock(%s)", [migration.ADVISORY_LOCK])
+            owner.execute("SELECT pg_advisory_unlock(%s)", [Lock.MIGRATION])
         assert sorted(each.result(60) for each in both) == [[], ALL]
 
 

@@ -10,13 +10,11 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from web_traffic.errors import NeedsAttention
 from web_traffic.warehouse.connection import statement
+from web_traffic.warehouse.locks import Lock, RunInProgress, take_turn
 
-ADVISORY_LOCK = 0x7765_6275  # any number that nothing else in the database uses
 RUN_WAIT = timedelta(minutes=5)
 """How long a run waits for the one before: a driver that has outlived its Airflow task ends its run meanwhile."""
-MILLISECOND = timedelta(milliseconds=1)
 
 Summary = dict[str, Any]
 """A row of `etl.run` as JSON: offsets by partition, the books in events, times in UTC, seconds by phase."""
@@ -38,10 +36,6 @@ class Observed:
     newest_kafka_ms: int | None
 
 
-class RunInProgress(NeedsAttention):
-    """Another run works on the pipeline, and has not ended for as long as this one has waited."""
-
-
 class RunLedger:
     """The record of one run, from its start to its closed books.
 
@@ -55,7 +49,7 @@ class RunLedger:
         A run that was left open is marked as failed. Raises `RunInProgress` if the wait was in vain.
         """
         self._connection = connection
-        take_turn(connection, ADVISORY_LOCK, "running_run", wait)
+        take_turn(connection, Lock.LIVE_RUN, wait, RunInProgress)
         with connection.transaction():
             self.run_id: int = connection.execute(statement("open_run"), {"name": name}).fetchall()[0][0]
 
@@ -112,24 +106,6 @@ def fail_run(connection: psycopg.Connection[Any], run_id: int, error: BaseExcept
 def _sum_if_known(figures: Iterable[int | None]) -> int | None:
     known = list(figures)
     return None if None in known else sum(figure or 0 for figure in known)
-
-
-def take_turn(connection: psycopg.Connection[Any], lock: int, holder: str, wait: timedelta) -> None:
-    """Take an advisory lock for as long as the connection lasts.
-
-    Raises `RunInProgress` if the wait was in vain, and names the run that the statement `holder` finds.
-    """
-    try:
-        with connection.transaction():
-            connection.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait // MILLISECOND}ms"])
-            connection.execute("SELECT pg_advisory_lock(%s)", [lock])
-    except psycopg.errors.LockNotAvailable:
-        with connection.transaction():
-            [(run_id, name, started_at)] = connection.execute(statement(holder)).fetchall()
-        raise RunInProgress(
-            f"run {run_id} ({name}), which started at {started_at:%Y-%m-%d %H:%M:%S} UTC, still works on the pipeline "
-            f"after a wait of {wait}: end it if it hangs, then start again"
-        ) from None
 
 
 def run_summary(connection: Any, name: str, kind: Literal["live", "restate"] = "live") -> Summary | None:

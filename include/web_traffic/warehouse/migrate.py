@@ -5,6 +5,7 @@
 
 import hashlib
 import sys
+from datetime import timedelta
 from importlib import resources
 from typing import Any
 
@@ -13,8 +14,9 @@ import psycopg
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect, statement
+from web_traffic.warehouse.locks import InProgress, Lock, take_turn
 
-ADVISORY_LOCK = 0x7765_6274  # any number that nothing else in the database uses
+MIGRATION_WAIT = timedelta(seconds=30)
 
 
 class SchemaMismatch(NeedsAttention):
@@ -25,10 +27,11 @@ def migrate(connection: psycopg.Connection[Any]) -> list[str]:
     """Apply the migrations that the database lacks and return their names.
 
     Runs one at a time, whoever starts it, and each migration is all or nothing. Raises `SchemaMismatch` when a
-    migration was changed after it was applied, or when the database has one that this code does not know.
+    migration was changed after it was applied, or when the database has one that this code does not know, and
+    `InProgress` when another process has been migrating for half a minute.
     """
     connection.autocommit = True
-    connection.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
+    take_turn(connection, Lock.MIGRATION, MIGRATION_WAIT)
     try:
         connection.execute(statement("migration_table"))
         missing = _missing(connection)
@@ -38,7 +41,7 @@ def migrate(connection: psycopg.Connection[Any]) -> list[str]:
                 connection.execute("INSERT INTO etl.migration (name, sha256) VALUES (%s, %s)", [name, _digest(sql)])
         return list(missing)
     finally:
-        connection.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
+        connection.execute("SELECT pg_advisory_unlock(%s)", [Lock.MIGRATION])
 
 
 def require_schema(connection: psycopg.Connection[Any]) -> None:
@@ -92,7 +95,7 @@ def main() -> None:
     except NeedsAttention as error:
         sys.stderr.write(f"migrate: {error}\n")
         sys.exit(EXIT_NEEDS_ATTENTION)
-    except psycopg.Error as error:
+    except (InProgress, psycopg.Error) as error:
         sys.exit(f"migrate: {error}")
     sys.stdout.write(f"applied {', '.join(applied)}\n" if applied else "the schema is up to date\n")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
@@ -12,14 +12,15 @@ from psycopg.types.json import Jsonb
 
 from web_traffic.checkpoint import Offsets
 from web_traffic.warehouse.connection import statement
+from web_traffic.warehouse.locks import InProgress, Lock, take_turn
 
-ADVISORY_LOCK = 0x7765_6276  # any number that nothing else in the database uses
+REDRIVE_WAIT = timedelta(seconds=1)
 PAGE_EVENTS = 10_000
 PAGE_BYTES = 32 * 1024 * 1024
 
 
-class RedriveInProgress(Exception):
-    """Another redrive works on this database; it passes."""
+class RedriveInProgress(InProgress):
+    """Another redrive works on this database; this is temporary."""
 
 
 class Place(NamedTuple):
@@ -98,10 +99,7 @@ class RedriveLedger:
     @classmethod
     def alone(cls, connection: psycopg.Connection[Any]) -> Self:
         """Return the ledger to the one who may change it while the connection lasts; raises `RedriveInProgress`."""
-        with connection.transaction():
-            is_first = connection.execute("SELECT pg_try_advisory_lock(%s)", [ADVISORY_LOCK]).fetchone() == (True,)
-        if not is_first:
-            raise RedriveInProgress("another redrive works on this database: start again when it has ended")
+        take_turn(connection, Lock.REDRIVE, REDRIVE_WAIT, RedriveInProgress)
         return cls(connection)
 
     def pages(self, selection: Selection) -> Iterator[list[RejectedEvent]]:

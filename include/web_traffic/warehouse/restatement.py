@@ -12,10 +12,10 @@ from web_traffic.interval import NotIdle, Plan, require_sealed
 from web_traffic.reading import RetentionGap
 from web_traffic.settings import RestateSettings
 from web_traffic.warehouse.connection import statement
-from web_traffic.warehouse.ledger import Summary, fail_run, take_turn
+from web_traffic.warehouse.ledger import Summary, fail_run
+from web_traffic.warehouse.locks import Lock, RunInProgress, take_turn
 from web_traffic.warehouse.staging import StagedWindowsLost
 
-ADVISORY_LOCK = 0x7765_6276  # any number that nothing else in the database uses
 RESTATEMENT_WAIT = timedelta(minutes=30)
 """How long a restatement waits for the one before."""
 
@@ -42,7 +42,7 @@ class RestatementLedger:
         """
         self._connection = connection
         self._request = request
-        take_turn(connection, ADVISORY_LOCK, "running_restatement", wait)
+        take_turn(connection, Lock.RESTATEMENT, wait, RunInProgress)
         run = {
             "name": name,
             "allowed_lateness": request.allowed_lateness,

@@ -1,0 +1,65 @@
+"""The advisory locks of the database: one for each kind of work that one process does at a time."""
+
+from datetime import timedelta
+from enum import IntEnum, unique
+from typing import Any
+
+import psycopg
+
+from web_traffic.errors import NeedsAttention
+from web_traffic.warehouse.connection import statement
+
+MILLISECOND = timedelta(milliseconds=1)
+
+
+@unique
+class Lock(IntEnum):
+    """Numbers that nothing else in the database uses. A lock lasts as long as the connection that has taken it."""
+
+    MIGRATION = 0x7765_6274
+    LIVE_RUN = 0x7765_6275
+    RESTATEMENT = 0x7765_6276
+    REDRIVE = 0x7765_6277
+
+    @property
+    def work(self) -> str:
+        """What its holder does, in words."""
+        return self.name.lower().replace("_", " ")
+
+
+class InProgress(Exception):
+    """Another process does the same work now, and the message names it; this is temporary."""
+
+
+class RunInProgress(InProgress, NeedsAttention):
+    """Another run, or another restatement, has not ended for as long as this one has waited."""
+
+
+def take_turn(
+    connection: psycopg.Connection[Any], lock: Lock, wait: timedelta, refusal: type[InProgress] = InProgress
+) -> None:
+    """Take a lock for as long as the connection lasts.
+
+    After a wait in vain it raises `refusal`, which names the session that holds the lock now.
+    """
+    try:
+        with connection.transaction():
+            connection.execute("SELECT set_config('statement_timeout', '0', true)")  # it would cut a long wait short
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait // MILLISECOND}ms"])
+            connection.execute("SELECT pg_advisory_lock(%s)", [lock])
+    except psycopg.errors.LockNotAvailable:
+        raise refusal(
+            f"another {lock.work} is in progress after a wait of {wait}: {_holder(connection, lock)}"
+        ) from None
+
+
+def _holder(connection: psycopg.Connection[Any], lock: Lock) -> str:
+    with connection.transaction():
+        found = connection.execute(statement("lock_holder"), {"lock": lock}).fetchone()
+    if found is None:
+        return "its holder has just ended; start again"
+    name, pid, connected_at = found
+    return (
+        f"{name}, connected since {connected_at}; "
+        f"wait for its end, or end it with SELECT pg_terminate_backend({pid}) if it hangs"
+    )
