@@ -1,7 +1,9 @@
 """What a person has to put right, told apart from what passes by itself."""
 
 EXIT_NEEDS_ATTENTION = 78
-"""Exit code of a command that failed with `NeedsAttention` (EX_CONFIG of sysexits.h); 1 may pass on a retry."""
+"""Exit code of a command that a person has to put right (EX_CONFIG of sysexits.h)."""
+EXIT_TRY_AGAIN = 1
+"""Exit code of a command whose failure may be over at the next try."""
 
 
 class NeedsAttention(Exception):

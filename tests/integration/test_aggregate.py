@@ -162,7 +162,7 @@ def test_the_zone_of_the_machine_does_not_matter(pipeline: Pipeline) -> None:
         ({"POSTGRES_URL": "mysql://x"}, EXIT_NEEDS_ATTENTION, "SettingsError: POSTGRES_URL must look like"),
         ({"KAFKA_TOPIC": "nowhere"}, EXIT_NEEDS_ATTENTION, "TopicMissing: topic nowhere does not exist"),
         ({"KAFKA_URL": "127.0.0.1:1"}, 1, "KafkaUnavailable: no Kafka broker answers at 127.0.0.1:1"),
-        ({"POSTGRES_PASSWORD": "wrong"}, 1, "password authentication failed"),
+        ({"POSTGRES_PASSWORD": "wrong"}, EXIT_NEEDS_ATTENTION, "password authentication failed"),
         ({"POSTGRES_URL": "postgresql://127.0.0.1:1/x"}, 1, "OperationalError: connection failed"),
     ],
 )
@@ -189,7 +189,7 @@ def test_a_run_that_fails_leaves_its_error_and_the_next_one_reads_what_it_did_no
     pipeline.produce(event("00:01"), event("00:07"))
     with pipeline.owner() as connection:
         connection.execute("REVOKE INSERT ON public.aggregated_web_traffic FROM web_traffic_writer")
-    assert pipeline.submit().returncode == 1
+    assert pipeline.submit().returncode == EXIT_NEEDS_ATTENTION
     [(status, error)] = pipeline.query("SELECT status, error FROM etl.run")
     assert status == "failed"
     assert "permission denied" in error

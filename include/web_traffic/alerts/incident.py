@@ -1,30 +1,19 @@
 """What a person is told of."""
 
-import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from web_traffic.masking import masked
+
 Severity = Literal["warning", "error"]
 LONGEST_ERROR = 400
-_SECRETS = (
-    (re.compile(r"(://[^\s/:@]*:)\S+@"), r"\1***@"),
-    (
-        re.compile(
-            r"(?i)\b(\w*(?:password|passwd|secret|token|api_?key)\w*[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;]+)"
-        ),
-        r"\1***",
-    ),
-    (re.compile(r"\{.*\}"), "{…}"),
-)
 
 
 def first_line(error: object) -> str:
     """The first line of an error, without passwords and event contents: what is in braces is left out."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    line = lines[0]
-    for pattern, instead in _SECRETS:
-        line = pattern.sub(instead, line)
+    line = masked(lines[0])
     return line if len(line) <= LONGEST_ERROR else line[: LONGEST_ERROR - 1] + "…"
 
 

@@ -102,8 +102,11 @@ def await_end(query: StreamingQuery, sink: Sink) -> None:
     """Wait for the last batch; raises the sink's own error if that is what ended the query."""
     try:
         query.awaitTermination()
-    except StreamingQueryException as error:
-        raise (sink.error or error) from error
+    except StreamingQueryException:
+        if sink.error is None:
+            raise
+    if sink.error:  # raised out of the handler, so that its own causes stay as they are
+        raise sink.error
 
 
 def main() -> None:

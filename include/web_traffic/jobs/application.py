@@ -3,15 +3,15 @@
 import json
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
 
-import psycopg
 from pyspark.sql import SparkSession
 
-from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
-from web_traffic.kafka import KafkaUnavailable
+from web_traffic.causes import explain
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN
 from web_traffic.settings import Settings
 from web_traffic.warehouse.ledger import Summary
 
@@ -30,6 +30,10 @@ def start_session(settings: Settings) -> SparkSession:
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", 3000)
         .config("spark.python.unix.domain.socket.enabled", "true")
         .config("spark.python.daemon.module", "web_traffic.worker_daemon")
+        # The traceback of a worker names what caused its error.
+        .config("spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled", "false")
+        # A task that ran out of memory fails and says so. By default the JVM exits before anybody reads why.
+        .config("spark.executor.killOnFatalError.depth", 0)
         .getOrCreate()
     )
     Thread(target=start_workers, args=[spark], daemon=True).start()
@@ -50,12 +54,13 @@ def timed(phases: dict[str, float], phase: str) -> Iterator[None]:
 
 
 def run(work: Callable[[], Summary]) -> None:
-    """Do the work and print its summary as the last line; what a person has to put right ends in one line as well."""
+    """Do the work and print its summary as the last line; what went wrong ends in one line, too."""
     try:
         summary = work()
-    except NeedsAttention as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        sys.exit(EXIT_NEEDS_ATTENTION)
-    except (psycopg.OperationalError, KafkaUnavailable) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001  the process ends here, whatever it was
+        failure = explain(error)
+        if not failure.is_understood:
+            traceback.print_exc()
+        sys.stderr.write(f"{failure.line}\n")
+        sys.exit(EXIT_NEEDS_ATTENTION if failure.needs_attention else EXIT_TRY_AGAIN)
     sys.stdout.write(json.dumps(summary) + "\n")

@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
+from web_traffic.causes import explain
 from web_traffic.warehouse.connection import statement
 from web_traffic.warehouse.locks import Lock, RunInProgress, take_turn
 
@@ -92,15 +93,14 @@ class RunLedger:
         return summary
 
     def fail(self, error: BaseException) -> None:
-        """Mark the run as failed with the first line of its error; without a connection, the next run marks it."""
+        """Mark the run as failed with its cause; without a connection, the next run marks it."""
         fail_run(self._connection, self.run_id, error)
 
 
 def fail_run(connection: psycopg.Connection[Any], run_id: int, error: BaseException) -> None:
-    """Mark a run as failed with the first line of its error, if the connection still stands."""
-    first_line = f"{type(error).__name__}: {error}".splitlines()[0][:1000]
+    """Mark a run as failed with its innermost cause, if the connection still stands."""
     with suppress(psycopg.OperationalError), connection.transaction():
-        connection.execute(statement("fail_run"), {"run_id": run_id, "error": first_line})
+        connection.execute(statement("fail_run"), {"run_id": run_id, "error": explain(error).line})
 
 
 def _sum_if_known(figures: Iterable[int | None]) -> int | None:
