@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 from web_traffic.errors import NeedsAttention
 
 WINDOW = timedelta(minutes=5)
@@ -186,9 +189,17 @@ def _postgres_url(value: str) -> str:
     url = urlsplit(value.removeprefix("jdbc:"))
     if url.scheme not in ("postgresql", "postgres") or not url.hostname or not url.path.strip("/"):
         raise SettingsError("POSTGRES_URL must look like jdbc:postgresql://host:port/database")
-    if url.username or url.password or "password=" in url.query:
+    libpq_url = url._replace(scheme="postgresql").geturl()
+    try:
+        parameters = conninfo_to_dict(libpq_url)
+    except psycopg.ProgrammingError as error:
+        raise SettingsError(
+            f"POSTGRES_URL: {str(error).strip()}. Leave out what only JDBC drivers know: the parameters are those of "
+            "libpq, such as sslmode, sslrootcert, connect_timeout and application_name"
+        ) from None
+    if {"user", "password"} & parameters.keys():
         raise SettingsError("POSTGRES_URL must not hold the login: give POSTGRES_USER and POSTGRES_PASSWORD")
-    return url._replace(scheme="postgresql").geturl()
+    return libpq_url
 
 
 def _local_folder(value: str) -> Path:

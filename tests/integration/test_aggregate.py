@@ -160,6 +160,11 @@ def test_the_zone_of_the_machine_does_not_matter(pipeline: Pipeline) -> None:
     ("environment", "exit_code", "message"),
     [
         ({"POSTGRES_URL": "mysql://x"}, EXIT_NEEDS_ATTENTION, "SettingsError: POSTGRES_URL must look like"),
+        (
+            {"POSTGRES_URL": "jdbc:postgresql://127.0.0.1/x?reWriteBatchedInserts=true"},
+            EXIT_NEEDS_ATTENTION,
+            'SettingsError: POSTGRES_URL: invalid URI query parameter: "reWriteBatchedInserts". Leave out',
+        ),
         ({"KAFKA_TOPIC": "nowhere"}, EXIT_NEEDS_ATTENTION, "TopicMissing: topic nowhere does not exist"),
         ({"KAFKA_URL": "127.0.0.1:1"}, 1, "KafkaUnavailable: no Kafka broker answers at 127.0.0.1:1"),
         ({"POSTGRES_PASSWORD": "wrong"}, EXIT_NEEDS_ATTENTION, "password authentication failed"),

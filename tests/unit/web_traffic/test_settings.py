@@ -20,6 +20,19 @@ def test_postgres_url_may_be_jdbc_or_not(url: str) -> None:
     assert Settings.from_environment({"POSTGRES_URL": url}).postgres_url == "postgresql://db:5433/traffic"
 
 
+@pytest.mark.parametrize("parameter", ["reWriteBatchedInserts=true", "ssl=false", "currentSchema=etl&sslmode=require"])
+def test_a_parameter_of_jdbc_drivers_is_named_with_those_that_work(parameter: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.from_environment({"POSTGRES_URL": f"jdbc:postgresql://db/traffic?{parameter}"})
+    assert f'parameter: "{parameter.partition("=")[0]}". Leave out what only JDBC drivers know' in str(error.value)
+    assert "sslmode, sslrootcert, connect_timeout and application_name" in str(error.value)
+
+
+def test_parameters_of_libpq_are_kept() -> None:
+    url = "postgresql://db/traffic?sslmode=verify-full&sslrootcert=/ca.pem&connect_timeout=3"
+    assert Settings.from_environment({"POSTGRES_URL": f"jdbc:{url}"}).postgres_url == url
+
+
 def test_checkpoint_location_may_be_a_file_uri() -> None:
     settings = Settings.from_environment({"CHECKPOINT_LOCATION": "file:///data/checkpoint"})
     assert settings.checkpoint_location == Path("/data/checkpoint")
@@ -40,6 +53,9 @@ def test_the_password_is_in_no_representation() -> None:
         ("POSTGRES_URL", "postgresql://db"),
         ("POSTGRES_URL", "postgresql://db/traffic?password=s3cret"),
         ("POSTGRES_URL", "postgresql://user:s3cret@db/traffic"),
+        ("POSTGRES_URL", "postgresql://db/traffic?user=somebody"),
+        ("POSTGRES_URL", "postgresql://db/traffic?%70assword=s3cret"),
+        ("POSTGRES_URL", "postgresql://db/traffic?sslmode"),
         ("CHECKPOINT_LOCATION", "s3a://bucket/checkpoint"),
         ("STARTING_OFFSETS", "newest"),
         ("SHUFFLE_PARTITIONS", "0"),
