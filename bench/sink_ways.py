@@ -64,10 +64,10 @@ def prepare(way: str, settings: Settings) -> Callable[[DataFrame, int], None]:
     """Return what writes a batch of windows, and its number, in that way."""
     if way == "staged":
         with connect(settings) as connection:
-            run_id = RunLedger(connection, "bench").run_id
+            run = RunLedger(connection, "bench").key
         query = uuid4()
         return lambda windows, number: write_batch(
-            windows, Batch(query, number, datetime.now(UTC), {}, {}, None), run_id, settings
+            windows, Batch(query, number, datetime.now(UTC), {}, {}, None), run, settings
         )
     if way == "driver":
         return lambda windows, _: copy_from_the_driver(windows, settings)

@@ -21,7 +21,7 @@ from web_traffic.kafka import Topic, describe_topic
 from web_traffic.settings import Settings
 from web_traffic.source import FIGURES, decode_records, read_stream
 from web_traffic.warehouse.connection import connect
-from web_traffic.warehouse.ledger import RunLedger, Summary
+from web_traffic.warehouse.ledger import RunKey, RunLedger, Summary
 from web_traffic.warehouse.migrate import require_result_table, require_schema
 from web_traffic.warehouse.rejected import Places, rejected_earlier
 from web_traffic.warehouse.sink import write_batch
@@ -46,7 +46,7 @@ def aggregate(settings: Settings) -> Summary:
             with timed(phases, "session"):
                 spark = start_session(settings)
             with timed(phases, "stream"):
-                sink = Sink(settings, ledger.run_id)
+                sink = Sink(settings, ledger.key)
                 fault_point("before offsets")
                 query = start_stream(spark, settings, sink, topic, start, rejected)
                 ledger.register(UUID(query.id), made_with)
@@ -61,10 +61,10 @@ def aggregate(settings: Settings) -> Summary:
 class Sink:
     """What Spark calls for each batch; it keeps an error as it was, where Spark hands on only its text."""
 
-    def __init__(self, settings: Settings, run_id: int) -> None:
-        """Write as the run of this number."""
+    def __init__(self, settings: Settings, run: RunKey) -> None:
+        """Write as this run."""
         self.settings = settings
-        self.run_id = run_id
+        self.run = run
         self.error: Exception | None = None
 
     def __call__(self, hits: DataFrame, batch_id: int) -> None:
@@ -72,7 +72,7 @@ class Sink:
         try:
             fault_point("offsets logged")
             batch = Checkpoint(self.settings.checkpoint_location).batch(batch_id)
-            write_batch(hits, batch, self.run_id, self.settings)
+            write_batch(hits, batch, self.run, self.settings)
             fault_point("batch committed")
         except Exception as error:
             self.error = error

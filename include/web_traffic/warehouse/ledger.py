@@ -3,19 +3,21 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import timedelta
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from web_traffic.causes import explain
+from web_traffic.errors import NeedsAttention
 from web_traffic.warehouse.connection import statement
 from web_traffic.warehouse.locks import Lock, RunInProgress, take_turn
 
 RUN_WAIT = timedelta(minutes=5)
 """How long a run waits for the one before: a driver that has outlived its Airflow task ends its run meanwhile."""
+RESTORED = "database or checkpoint was restored from a copy; start again, and the examination names the way out"
 
 Summary = dict[str, Any]
 """A row of `etl.run` as JSON: offsets by partition, the books in events, times in UTC, seconds by phase."""
@@ -37,6 +39,17 @@ class Observed:
     newest_kafka_ms: int | None
 
 
+class LedgerMismatch(NeedsAttention):
+    """The ledger lacks a batch, or knows it with other offsets: checkpoint and database are not of the same time."""
+
+
+class RunKey(NamedTuple):
+    """What tells a run from all others: in a database that was restored from a copy numbers are given again."""
+
+    run_id: int
+    started_at: datetime
+
+
 class RunLedger:
     """The record of one run, from its start to its closed books.
 
@@ -52,7 +65,12 @@ class RunLedger:
         self._connection = connection
         take_turn(connection, Lock.LIVE_RUN, wait, RunInProgress)
         with connection.transaction():
-            self.run_id: int = connection.execute(statement("open_run"), {"name": name}).fetchall()[0][0]
+            self.key = RunKey(*connection.execute(statement("open_run"), {"name": name}).fetchall()[0])
+
+    @property
+    def run_id(self) -> int:
+        """Number of the run in `etl.run`."""
+        return self.key.run_id
 
     def accept(self, gap: dict[str, list[int]] | None, max_clock_skew: timedelta) -> None:
         """Note the lost offsets that the run may pass over, and how far it lets events be ahead, before it does."""
@@ -75,10 +93,15 @@ class RunLedger:
     def close(
         self, query_id: UUID, batches: list[Observed], open_before: int, open_after: int, phases: dict[str, float]
     ) -> Summary:
-        """Close the books over the batches since the last closed books, and return the run's summary."""
+        """Close the books over the batches since the last closed books, and return the run's summary.
+
+        Raises `LedgerMismatch` when the ledger lacks one of the batches.
+        """
         with self._connection.transaction():
             for batch in batches:
-                self._connection.execute(statement("count_batch"), {"query_id": query_id, **asdict(batch)})
+                counted = self._connection.execute(statement("count_batch"), {"query_id": query_id, **asdict(batch)})
+                if not counted.rowcount:
+                    raise LedgerMismatch(f"batch {batch.batch_id} is not in the ledger: {RESTORED}")
             figures = {
                 "run_id": self.run_id,
                 "query_id": query_id,

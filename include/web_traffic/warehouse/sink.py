@@ -17,6 +17,7 @@ from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect, statement
+from web_traffic.warehouse.ledger import RESTORED, LedgerMismatch, RunKey
 from web_traffic.warehouse.staging import StagedWindowsLost, stage_windows
 
 
@@ -24,11 +25,7 @@ class Fenced(NeedsAttention):
     """The pipeline belongs to a newer run; this one has committed nothing, and must not go on."""
 
 
-class LedgerMismatch(NeedsAttention):
-    """The ledger knows the batch with other offsets: checkpoint and database are not of the same time."""
-
-
-def write_batch(hits: DataFrame, batch: Batch, run_id: int, settings: Settings) -> None:
+def write_batch(hits: DataFrame, batch: Batch, run: RunKey, settings: Settings) -> None:
     """Write one micro-batch of `HIT_COLUMNS`; a batch that the ledger knows is not written again.
 
     The plan runs in either case: Spark commits the state of a batch only when its plan has run.
@@ -36,25 +33,29 @@ def write_batch(hits: DataFrame, batch: Batch, run_id: int, settings: Settings) 
     stages = stage_windows(hits, "staged_window", settings)
     with connect(settings) as connection:
         fault_point("before begin")
-        _commit(connection, batch, run_id, stages)
+        _commit(connection, batch, run, stages)
 
 
-def _commit(connection: psycopg.Connection, batch: Batch, run_id: int, stages: dict[UUID, int]) -> None:
+def _commit(connection: psycopg.Connection, batch: Batch, run: RunKey, stages: dict[UUID, int]) -> None:
     figures = asdict(batch) | {
-        "run_id": run_id,
+        "run_id": run.run_id,
         "stage_ids": list(stages),
         "start_offsets": Jsonb(batch.start_offsets),
         "end_offsets": Jsonb(batch.end_offsets),
     }
     with connection.transaction():
-        [(holder, *newer)] = connection.execute(statement("lock_pipeline")).fetchall()
-        if holder != run_id:
+        [(holder, name, started_at)] = connection.execute(statement("lock_pipeline")).fetchall()
+        if (holder, started_at) != run:
+            restored = f", not at {run.started_at}: the database was restored from a copy since"
             raise Fenced(
-                f"run {run_id} was refused: the pipeline belongs to run {holder} ({newer[0]}), started at {newer[1]}"
+                f"run {run.run_id} was refused: the pipeline belongs to run {holder} ({name}), started at {started_at}"
+                f"{restored if holder == run.run_id else ''}"
             )
-        if known := connection.execute(statement("find_batch"), figures).fetchone():
-            _require_same(batch, *known)
+        known = {batch_id: offsets for batch_id, *offsets in connection.execute(statement("find_batch"), figures)}
+        if batch.batch_id in known:
+            _require_same(batch, *known[batch.batch_id])
         else:
+            _require_next(batch, known.get(batch.batch_id - 1))
             windows, emitted, superseded = connection.execute(statement("move_staged_windows"), figures).fetchall()[0]
             if emitted + superseded != sum(stages.values()):
                 raise StagedWindowsLost(
@@ -71,6 +72,21 @@ def _require_same(batch: Batch, start_offsets: Offsets, end_offsets: Offsets) ->
     if (batch.start_offsets, batch.end_offsets) != (start_offsets, end_offsets):
         raise LedgerMismatch(
             f"batch {batch.batch_id} is in the ledger with the offsets {start_offsets} to {end_offsets}, in the "
-            f"checkpoint with {batch.start_offsets} to {batch.end_offsets}: one of the two was restored from a copy; "
-            "run once with rebuild_checkpoint"
+            f"checkpoint with {batch.start_offsets} to {batch.end_offsets}: {RESTORED}"
+        )
+
+
+def _require_next(batch: Batch, before: list[Offsets] | None) -> None:
+    """Refuse a batch that does not follow the ledger's last one: what lies between them may be in no window."""
+    if batch.batch_id == 0:
+        return
+    if before is None:
+        raise LedgerMismatch(
+            f"batch {batch.batch_id} was refused: batch {batch.batch_id - 1} is not in the ledger; {RESTORED}"
+        )
+    _, ended_at = before
+    if any(offset != ended_at.get(partition, 0) for partition, offset in batch.start_offsets.items()):
+        raise LedgerMismatch(
+            f"batch {batch.batch_id} was refused: it starts at {batch.start_offsets}, but in the ledger batch "
+            f"{batch.batch_id - 1} ends at {ended_at}; {RESTORED}"
         )

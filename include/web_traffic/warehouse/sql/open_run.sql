@@ -7,7 +7,8 @@ WITH ended AS (
 ),
 
 opened AS (
-    INSERT INTO etl.run (name) VALUES (%(name)s) RETURNING run_id
+    INSERT INTO etl.run (name) VALUES (%(name)s) RETURNING run_id, started_at
 )
 
-UPDATE etl.pipeline SET run_id = opened.run_id FROM opened WHERE pipeline.name = 'web_traffic' RETURNING opened.run_id;
+UPDATE etl.pipeline SET run_id = opened.run_id FROM opened WHERE pipeline.name = 'web_traffic'
+RETURNING opened.run_id, opened.started_at;
