@@ -103,11 +103,11 @@ def run_lane(lane: tuple[int, list[tuple[str, int]]]) -> int:
     return broken
 
 
-def run_trial(stack: Stack, cell: Cell, seed: int, folder: Path, *, is_warm: bool = False) -> Outcome:
+def run_trial(stack: Stack, cell: Cell, seed: int, folder: Path, *, is_small: bool = False) -> Outcome:
     """Prepare, break, recover and compare."""
     shutil.rmtree(folder, ignore_errors=True)
     with cell.around(stack, folder) as (tool, environment):
-        one = Trial(stack, folder, seed, tool, is_warm=is_warm, **environment)
+        one = Trial(stack, folder, seed, tool, is_small=is_small, **environment)
         one.prepare()
         cell.break_it(one)
         return one.compare(cell.name, one.recover())

@@ -18,12 +18,12 @@ BROKEN_SINK = REPO / "tests" / "faults" / "broken_sink.py"
 
 @pytest.fixture
 def trial(stack: Stack, tmp_path: Path) -> Iterator[Trial]:
-    return Trial(stack, tmp_path, seed=5, is_warm=True)
+    return Trial(stack, tmp_path, seed=5, is_small=True)
 
 
 @pytest.mark.parametrize("name", ["K6", "P2", "N1", "E1", "C1"])
 def test_nothing_is_lost_doubled_or_wrong_after(name: str, stack: Stack, tmp_path: Path) -> None:
-    outcome = run_trial(stack, CELLS[name], seed=5, folder=tmp_path / name, is_warm=True)
+    outcome = run_trial(stack, CELLS[name], seed=5, folder=tmp_path / name, is_small=True)
     assert outcome.is_clean, outcome
 
 
@@ -40,7 +40,7 @@ def test_a_broken_sink_is_caught(broken: str, found: str, trial: Trial) -> None:
     trial.pipeline.environment["BROKEN"] = broken
     with trial.pipeline.owner() as connection:
         connection.execute("GRANT UPDATE ON aggregated_web_traffic TO web_traffic_writer")
-    trial.produce(100_000, hour=0)
+    trial.produce(trial.events, hour=0)
     if found != "unaccounted":
         with stopped_at(trial.pipeline, "between 1") as run:
             run.kill("group")

@@ -18,6 +18,7 @@ from web_traffic.recount.report import compare
 from web_traffic.recount.sources import read_topic, read_warehouse
 
 EVENTS = 100_000
+SMALL_EVENTS = 20_000
 START = datetime(2026, 3, 28, 23, tzinfo=UTC)
 MOST_RETRIES = 4
 
@@ -53,10 +54,11 @@ class Trial:
         seed: int,
         tool: Any = None,
         *,
-        is_warm: bool = False,
+        is_small: bool = False,
         **environment: str,
     ) -> None:
-        """Make the pipeline; where it is not warm, each of its runs is a spark-submit, as in production."""
+        """Make the pipeline. A small trial sends fewer events, and its runs share the warm Spark of the tests."""
+        self.events = SMALL_EVENTS if is_small else EVENTS
         self.stack = stack
         self.random = Random(seed)
         self.seed = seed
@@ -65,7 +67,7 @@ class Trial:
         name = f"trial_{uuid4().hex[:12]}"
         environment = {variable: value.replace("<name>", name) for variable, value in environment.items()}
         pipeline = make_pipeline(stack, name, folder / "checkpoint", **environment)
-        self.pipeline: Pipeline = pipeline if is_warm else pipeline.cold
+        self.pipeline: Pipeline = pipeline if is_small else pipeline.cold
         self.was_seen = False
         self.not_counted: int | None = 0
         """Events that were sent and must be in `etl.rejected_event`; None if only the recount knows."""
@@ -91,10 +93,10 @@ class Trial:
 
     def prepare(self) -> None:
         """Send the events; in half of the trials the first half of them is counted before the fault."""
-        self.produce(EVENTS // 2, hour=0)
+        self.produce(self.events // 2, hour=0)
         if self.random.random() < 0.5:
             self.pipeline.run()
-        self.produce(EVENTS // 2, hour=1)
+        self.produce(self.events // 2, hour=1)
 
     def recover(self) -> float:
         """Run as Airflow would: retry what may pass by itself, and have a person tick the way out of what does not."""

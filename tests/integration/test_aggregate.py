@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline import Pipeline, Windows
+from web_traffic import kafka
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.traffic import Truth
 
@@ -44,7 +45,7 @@ def kept_records(pipeline: Pipeline) -> Counter[tuple[str, bytes | None]]:
 
 
 def test_an_hour_across_midnight_is_counted_to_the_row(pipeline: Pipeline) -> None:
-    truth = pipeline.produce_traffic(50_000, seed=1, start=EVENING, end=EVENING + timedelta(hours=1))
+    truth = pipeline.produce_traffic(20_000, seed=1, start=EVENING, end=EVENING + timedelta(hours=1))
     first = pipeline.run()
     expected = closed(truth, first["sealed_until"])
     assert pipeline.windows() == expected
@@ -57,10 +58,10 @@ def test_an_hour_across_midnight_is_counted_to_the_row(pipeline: Pipeline) -> No
     assert pipeline.windows() == expected
 
     later = EVENING + timedelta(hours=1)
-    pipeline.produce_traffic(50_000, seed=2, start=later, end=later + timedelta(hours=1))
+    pipeline.produce_traffic(20_000, seed=2, start=later, end=later + timedelta(hours=1))
     third = pipeline.run()
     assert third["late"] > 0 < third["dropped_rows"]
-    assert books(third)[0] == 50_000
+    assert books(third)[0] == 20_000
     recount = pipeline.recount()
     assert recount.is_right, recount
     assert recount.late == third["late"]
@@ -172,6 +173,27 @@ def test_the_zone_of_the_machine_does_not_matter(pipeline: Pipeline) -> None:
     ],
 )
 def test_what_a_person_has_to_put_right_ends_in_one_line(
+    pipeline: Pipeline,
+    environment: dict[str, str],
+    exit_code: int,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kafka, "TIMEOUT_SECONDS", 2)
+    result = pipeline.submit(**environment)
+    assert result.returncode == exit_code
+    assert message in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("environment", "exit_code", "message"),
+    [
+        ({"KAFKA_TOPIC": "nowhere"}, EXIT_NEEDS_ATTENTION, "TopicMissing: topic nowhere does not exist"),
+        ({"POSTGRES_URL": "postgresql://127.0.0.1:1/x"}, 1, "OperationalError: connection failed"),
+    ],
+)
+def test_the_process_ends_with_the_exit_code_and_the_line(
     pipeline: Pipeline, environment: dict[str, str], exit_code: int, message: str
 ) -> None:
     result = pipeline.cold.submit(**environment)

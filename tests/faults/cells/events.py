@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from tests.faults.cell import Cell
-from tests.faults.trial import EVENTS, START, Trial
+from tests.faults.trial import START, Trial
 from web_traffic.traffic import Traffic
 from web_traffic.traffic.damage import DAMAGES
 
@@ -76,7 +76,7 @@ def everything_is_malformed(trial: Trial) -> None:
     trial.pipeline.run()
     event: dict[str, object] = {"host": "h.example", "event_time": "2026-03-29T01:30:00Z", "referrer": "https:"}
     damaged = [damage(event) for name, damage in DAMAGES.items() if name != "NaN"]
-    _send(trial, trial.random.choices(damaged, k=EVENTS), HOUR)
+    _send(trial, trial.random.choices(damaged, k=trial.events), HOUR)
 
 
 def times_are_wild(trial: Trial) -> None:

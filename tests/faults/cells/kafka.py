@@ -79,7 +79,7 @@ def transactions_are_aborted(trial: Trial) -> None:
 def retention_passes(trial: Trial) -> None:
     """Have the broker delete records that were not read yet, and a person accept it."""
     trial.pipeline.run()
-    trial.produce(EVENTS // 2, hour=2)
+    trial.produce(trial.events // 2, hour=2)
     records = trial.remember()
     settings = trial.pipeline.settings
     committed, _ = Checkpoint(settings.checkpoint_location).next_start()
