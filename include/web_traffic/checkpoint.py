@@ -4,7 +4,6 @@ The files are Spark's (`org.apache.spark.sql.execution.streaming`: OffsetSeqLog,
 version 1: a line `v1`, then JSON lines. Nothing here writes.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,9 +20,14 @@ class CheckpointError(RuntimeError):
     """A checkpoint file is not what Spark writes; the message names it."""
 
 
+class _Metadata(msgspec.Struct):
+    id: UUID
+
+
 class _Plan(msgspec.Struct):
     timestamp: int = msgspec.field(name="batchTimestampMs")
     watermark: int = msgspec.field(name="batchWatermarkMs")
+    conf: dict[str, str] = {}
 
 
 class _Commit(msgspec.Struct):
@@ -53,9 +57,14 @@ class Checkpoint:
 
     @property
     def query_id(self) -> UUID | None:
-        """Id of the query that owns the checkpoint; None before its first run."""
-        metadata = self.folder / "metadata"
-        return UUID(json.loads(metadata.read_text())["id"]) if metadata.exists() else None
+        """Id of the query that owns the checkpoint; None before its first run. Raises `CheckpointError`."""
+        file = self.folder / "metadata"
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=_Metadata).id
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            raise CheckpointError(f"{file} can't be read: {error}") from error
 
     def newest_planned(self) -> int | None:
         """Number of the newest batch in the offset log."""
@@ -71,7 +80,7 @@ class Checkpoint:
         if query_id is None:
             raise CheckpointError(f"{self.folder / 'metadata'} is missing")
         plan, end_offsets = self._plan(batch_id)
-        before = self._plan(batch_id - 1)[1] if batch_id else self._initial_offsets()
+        before = self._plan(batch_id - 1)[1] if batch_id else self._first_source_offsets()
         start_offsets = dict.fromkeys(end_offsets, 0) | before  # a new partition is read from its first record
         planned_at = datetime.fromtimestamp(plan.timestamp / 1000, UTC)
         return Batch(query_id, batch_id, planned_at, start_offsets, end_offsets, _timestamp(plan.watermark))
@@ -89,6 +98,41 @@ class Checkpoint:
             return batch.end_offsets, None
         return batch.start_offsets, batch.planned_at
 
+    def damage(self) -> str | None:
+        """Say which file keeps Spark from going on; None if all that it opens first is there and can be read.
+
+        Spark may still find damage inside the files of its state.
+        """
+        try:
+            _ = self.query_id
+            planned, committed = self.newest_planned(), self.newest_committed()
+            if committed is not None:
+                self.next_watermark(committed)
+                if planned is None or planned < committed:
+                    raise CheckpointError(f"{self.folder / 'offsets' / str(committed)} is missing")
+            if planned is None:
+                self.initial_offsets()
+                return None
+            self.batch(planned)
+            return self._damaged_state(planned, version=planned if committed != planned else planned + 1)
+        except CheckpointError as error:
+            return str(error)
+
+    def _damaged_state(self, planned: int, version: int) -> str | None:
+        """Name the file that is missing to load a version of the state: a snapshot, and each delta since."""
+        conf = self._plan(planned)[0].conf
+        if not conf.get("spark.sql.streaming.stateStore.providerClass", "").endswith("HDFSBackedStateStoreProvider"):
+            return None
+        for partition in range(int(conf.get("spark.sql.shuffle.partitions", 0)) if version else 0):
+            folder = self.folder / "state/0" / str(partition)
+            files = {file.name: file.stat().st_size for file in folder.iterdir()} if folder.is_dir() else {}
+            for number in range(version, 0, -1):
+                if files.get(f"{number}.snapshot"):
+                    break
+                if not files.get(f"{number}.delta"):
+                    return f"{folder / str(number)}.delta is missing or empty"
+        return None
+
     def next_watermark(self, batch_id: int) -> datetime | None:
         """Watermark of the batch that follows a committed one."""
         (commit,) = self._read("commits", batch_id, _Commit)
@@ -99,7 +143,11 @@ class Checkpoint:
         (offsets,) = offsets_by_topic.values()
         return plan, offsets
 
-    def _initial_offsets(self) -> Offsets:
+    def initial_offsets(self) -> Offsets | None:
+        """Return where the first batch begins; None until Spark has decided it."""
+        return self._first_source_offsets() if (self.folder / "sources/0/0").exists() else None
+
+    def _first_source_offsets(self) -> Offsets:
         (offsets_by_topic,) = self._read("sources/0", 0, dict[str, Offsets])
         (offsets,) = offsets_by_topic.values()
         return dict(offsets)
@@ -116,8 +164,12 @@ class Checkpoint:
 
     def _newest(self, log: str) -> int | None:
         folder = self.folder / log
-        numbers = (int(file.name) for file in folder.iterdir() if file.name.isdecimal()) if folder.is_dir() else ()
-        return max(numbers, default=None)
+        try:
+            return max((int(file.name) for file in folder.iterdir() if file.name.isdecimal()), default=None)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CheckpointError(f"{folder} can't be read: {error}") from error
 
 
 def _timestamp(milliseconds: int) -> datetime | None:

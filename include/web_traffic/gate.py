@@ -16,11 +16,15 @@ class Decision:
     lag: int
 
 
-def decide(checkpoint: Checkpoint, end_offsets: Offsets, is_in_books: Callable[[UUID, int], bool]) -> Decision:
-    """Skip Spark only when it provably has nothing to do; on any doubt it runs.
+def decide(
+    checkpoint: Checkpoint, end_offsets: Offsets, is_in_books: Callable[[UUID, int], bool], is_asked_for: bool = False
+) -> Decision:
+    """Skip Spark only when it provably has nothing to do; on any doubt it runs, and when a person has asked for it.
 
     An offset difference is an upper bound of the records: transactions and compaction leave offsets without records.
     """
+    if is_asked_for:
+        return Decision(True, "a person asked for it", sum(end_offsets.values()))
     try:
         return _decide(checkpoint, end_offsets, is_in_books)
     except CheckpointError as error:
@@ -28,6 +32,8 @@ def decide(checkpoint: Checkpoint, end_offsets: Offsets, is_in_books: Callable[[
 
 
 def _decide(checkpoint: Checkpoint, end_offsets: Offsets, is_in_books: Callable[[UUID, int], bool]) -> Decision:
+    if damage := checkpoint.damage():
+        raise CheckpointError(damage)
     planned, committed = checkpoint.newest_planned(), checkpoint.newest_committed()
     if planned is None:
         lag = sum(end_offsets.values())

@@ -1,7 +1,7 @@
 """The small tasks around the Spark runs: prepare, choose, the gate, publish."""
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -81,9 +81,8 @@ def new_offsets(params: dict[str, Any] | None = None) -> dict[str, Any] | None:
         return hook.get_first(closed, (str(query_id), batch_id)) is not None
 
     settings = job_settings()
-    decision = decide(Checkpoint(settings.checkpoint_location), end_offsets(settings), is_in_books)
-    if params and (params["rebuild_checkpoint"] or params["accept_data_loss"]):
-        decision = replace(decision, must_run=True, reason="a person asked for it")
+    is_asked_for = bool(params and (params["rebuild_checkpoint"] or params["accept_data_loss"]))
+    decision = decide(Checkpoint(settings.checkpoint_location), end_offsets(settings), is_in_books, is_asked_for)
     log.info("%s: Spark %s", decision.reason, "runs" if decision.must_run else "is skipped")
     return asdict(decision) if decision.must_run else None
 

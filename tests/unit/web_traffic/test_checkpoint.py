@@ -1,6 +1,7 @@
 """Reading Spark's checkpoint files."""
 
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,3 +52,48 @@ def test_hidden_checksum_and_temporary_files_are_no_batches(checkpoint: Checkpoi
     for name in (".1.crc", ".2.tmp", "3.compact"):
         (checkpoint.folder / "offsets" / name).touch()
     assert checkpoint.newest_planned() == 1
+
+
+HDFS_BACKED = {
+    "spark.sql.streaming.stateStore.providerClass": "org.apache.spark.HDFSBackedStateStoreProvider",
+    "spark.sql.shuffle.partitions": "2",
+}
+
+
+@pytest.fixture
+def with_state(checkpoint: Checkpoint) -> Checkpoint:
+    """Return a checkpoint whose state after batch 1 is version 2."""
+    for batch_id in (0, 1):
+        write(checkpoint.folder / "offsets" / str(batch_id), PLAN | {"conf": HDFS_BACKED}, {"traffic": {"0": 105}})
+        write(checkpoint.folder / "commits" / str(batch_id), {"nextBatchWatermarkMs": 0})
+        for partition in (0, 1):
+            write(checkpoint.folder / "state/0" / str(partition) / f"{batch_id + 1}.delta")
+    return checkpoint
+
+
+def test_a_checkpoint_that_is_whole_has_no_damage(checkpoint: Checkpoint, with_state: Checkpoint) -> None:
+    assert with_state.damage() is None
+    assert Checkpoint(with_state.folder / "none").damage() is None
+
+
+def test_a_snapshot_stands_for_all_versions_before_it(with_state: Checkpoint) -> None:
+    state = with_state.folder / "state/0/1"
+    (state / "1.delta").unlink()
+    assert with_state.damage() == f"{state / '1.delta'} is missing or empty"
+    write(state / "2.snapshot")
+    assert with_state.damage() is None
+
+
+@pytest.mark.parametrize("lost", ["state", "state/0/0", "state/0/1/2.delta"])
+def test_state_that_is_missing_is_damage(with_state: Checkpoint, lost: str) -> None:
+    path = with_state.folder / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert "is missing or empty" in (with_state.damage() or "")
+
+
+def test_a_batch_that_comes_again_needs_the_state_before_it(with_state: Checkpoint) -> None:
+    (with_state.folder / "commits" / "1").unlink()
+    (with_state.folder / "state/0/0/2.delta").write_text("")
+    assert with_state.damage() is None
+    (with_state.folder / "state/0/0/1.delta").write_text("")
+    assert with_state.damage() == f"{with_state.folder / 'state/0/0/1.delta'} is missing or empty"

@@ -1,6 +1,7 @@
 """The gate: Spark is skipped only when it has provably nothing to do."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,28 @@ def test_a_damaged_checkpoint_runs_spark_so_that_it_can_refuse(folder: Path, dam
 def test_a_checkpoint_without_its_metadata_runs_spark_so_that_it_can_refuse(folder: Path) -> None:
     (folder / "metadata").unlink()
     assert "metadata" in (reason_to_run(folder, {"0": 2, "1": 3}) or "")
+
+
+@pytest.mark.parametrize("metadata", ["", "{", "[]", "{}", '{"id": 1}', '{"id": "8f4a4e6e"}'])
+def test_metadata_that_a_power_cut_has_damaged_runs_spark_so_that_it_can_refuse(folder: Path, metadata: str) -> None:
+    (folder / "metadata").write_text(metadata)
+    assert "metadata can't be read" in (reason_to_run(folder, {"0": 2, "1": 3}) or "")
+
+
+@pytest.mark.parametrize("log", ["offsets", "commits"])
+@pytest.mark.parametrize("content", ["", "v1", "v1\n[", "v1\n{}\n{}"])
+def test_a_log_that_a_power_cut_has_damaged_runs_spark_so_that_it_can_refuse(
+    folder: Path, log: str, content: str
+) -> None:
+    (folder / log / "1").write_text(content)
+    assert f"{log}/1 can't be read" in (reason_to_run(folder, {"0": 2, "1": 3}) or "")
+
+
+def test_offsets_that_are_lost_while_commits_are_there_run_spark_so_that_it_can_refuse(folder: Path) -> None:
+    shutil.rmtree(folder / "offsets")
+    assert "offsets/1 is missing" in (reason_to_run(folder, {"0": 0, "1": 0}) or "")
+
+
+def test_what_a_person_asks_for_runs_whatever_the_checkpoint_is(folder: Path) -> None:
+    (folder / "metadata").write_text("")
+    assert decide(Checkpoint(folder), {"0": 2}, lambda *_: True, is_asked_for=True).reason == "a person asked for it"
