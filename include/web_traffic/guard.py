@@ -1,28 +1,44 @@
-"""What must hold before Spark opens a checkpoint.
+"""What must hold before Spark opens a checkpoint, or makes a new one.
 
-It fits the database, the topic and the settings, and Kafka still holds all that comes after its last batch. What does
-not hold is refused, with the way out; Spark itself would find some of it late, and some of it never.
+Kafka's log, the checkpoint and the database are of one time (`histories`, `losses`), and the settings are those of the
+checkpoint. What does not hold is refused, with the way out; Spark would find some of it late, and some of it never.
 """
 
 import getpass
 import os
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
-from uuid import UUID
 
 import psycopg
 
 from web_traffic.checkpoint import Checkpoint, CheckpointError, Offsets
 from web_traffic.errors import NeedsAttention
 from web_traffic.events import WINDOW_MINUTES
+from web_traffic.histories import CHECKS, Histories, look_at
 from web_traffic.kafka import Topic
+from web_traffic.losses import Gap, Loss, all_gaps, first_kept, lost_records, lost_topic
+from web_traffic.marks import changed_from
 from web_traffic.settings import Settings
+from web_traffic.warehouse.history import (
+    Fingerprint,
+    LastRecord,
+    LastRecords,
+    Past,
+    Span,
+    read_last_records,
+    read_past,
+    read_rebuild_span,
+)
 
 REBUILD = "run once with rebuild_checkpoint: unsealed windows are counted anew, sealed ones stay"
-Fingerprint = dict[str, str]
-Gap = dict[str, list[int]]
-"""Lost offsets by partition: the first that was wanted, and the first that is there."""
+ACCEPT = "to go on without them run once with accept_data_loss, which records the gap"
+BOTH = (
+    "run once with rebuild_checkpoint and accept_data_loss: unsealed windows are counted anew from what Kafka still "
+    "holds, sealed ones stay, and the gap is recorded"
+)
 
 
 class CheckpointMismatch(NeedsAttention):
@@ -34,17 +50,19 @@ class CheckpointClosed(NeedsAttention):
 
 
 class DataLoss(NeedsAttention):
-    """Kafka has deleted records before they were read; nothing was read or written."""
+    """Kafka does not hold all records that have to be read; nothing was read or written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
     """How the stream may start."""
 
-    rebuild_from: datetime | None = None
-    """Kafka timestamp from which a new checkpoint reads; None for the checkpoint's own offsets or the setting."""
+    offsets: Offsets | None = None
+    """Where a new checkpoint begins; None for the checkpoint's own offsets or the setting."""
     gap: Gap | None = None
     """Lost records that this run may pass over."""
+    last_records: LastRecords = field(default_factory=dict)
+    """The last records that were read before this run, of partitions where they are still there."""
 
 
 def fingerprint(settings: Settings, topic: Topic, watermark_delay: str, spark_version: str) -> Fingerprint:
@@ -63,39 +81,92 @@ def fingerprint(settings: Settings, topic: Topic, watermark_delay: str, spark_ve
 def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topic, expected: Fingerprint) -> Start:
     """Say how the stream may start; raises an error of this module when it may not."""
     checkpoint = Checkpoint(settings.checkpoint_location)
-    with connection.transaction():
-        known: dict[UUID, Fingerprint] = dict(
-            connection.execute("SELECT query_id, fingerprint FROM etl.checkpoint").fetchall()
-        )
-        [(sealed_until,)] = connection.execute(
-            "SELECT nullif(sealed_until, '-infinity') FROM etl.pipeline WHERE name = 'web_traffic'"
-        ).fetchall()
     _require_writable(checkpoint)
+    newest, *older = read_last_records(connection, topic.id) or [{}]
+    changed = changed_from(settings, topic, newest, older)
+    kept = {partition: record for partition, record in newest.items() if _is_kept(partition, record, topic, changed)}
+    rebuild = _Rebuild(connection, topic, changed)
     if settings.rebuild_checkpoint:
+        start = rebuild.start(settings.accept_data_loss, kept)
         _set_aside(checkpoint)
-        return Start(rebuild_from=_earliest_unsealed(settings, sealed_until))
-    _require_readable(checkpoint)
-    _require_known(checkpoint, known)
-    _require_same(checkpoint, known, expected)
-    gap = lost_offsets(checkpoint, topic)
-    if gap and not settings.accept_data_loss:
-        raise DataLoss(
-            f"{_describe(gap)}; to go on without them run once with accept_data_loss, which records the gap"
-        )
-    return Start(gap=gap or None)
+        return start
+    span = _agreed_span(checkpoint, connection, expected, rebuild)
+    losses = lost_records(span, topic, changed, is_rebuild=False) if span else []
+    wrong = [loss.wrong for loss in losses]
+    if any(loss.needs_rebuild for loss in losses):
+        raise DataLoss(rebuild.way_out(wrong))
+    if losses and not settings.accept_data_loss:
+        raise DataLoss("; ".join([*wrong, ACCEPT]))
+    return Start(None, all_gaps(losses) or None, kept)
 
 
-def lost_offsets(checkpoint: Checkpoint, topic: Topic) -> Gap:
-    """Return the offsets after the checkpoint's last batch that Kafka does not hold any more."""
-    committed = checkpoint.newest_committed()
-    if committed is None:
-        return {}
-    wanted: Offsets = checkpoint.batch(committed).end_offsets
-    return {
-        partition: [offset, topic.first_offsets[partition]]
-        for partition, offset in wanted.items()
-        if offset < topic.first_offsets[partition]
-    }
+def _is_kept(partition: str, record: LastRecord, topic: Topic, changed: Offsets) -> bool:
+    """Whether a record that was read last is still what it was, as far as Kafka still has its offset."""
+    return partition not in changed and record.offset < topic.end_offsets.get(partition, 0)
+
+
+def _agreed_span(
+    checkpoint: Checkpoint, connection: psycopg.Connection[Any], expected: Fingerprint, rebuild: "_Rebuild"
+) -> Span | None:
+    """Return what the checkpoint has read and comes to next; raises `CheckpointMismatch` when the ledger disagrees."""
+    try:
+        if damage := checkpoint.damage():
+            raise CheckpointError(damage)
+        seen = look_at(checkpoint)
+        histories = Histories(checkpoint, seen, read_past(connection, seen.query_id), expected, rebuild.span)
+        wrong = next(filter(None, (check(histories) for check in CHECKS)), None)
+    except CheckpointError as error:
+        raise CheckpointMismatch(rebuild.way_out([f"the checkpoint is damaged: {error}"])) from error
+    if wrong:
+        raise CheckpointMismatch(rebuild.way_out([wrong]))
+    return histories.span
+
+
+class _Rebuild:
+    """What a new checkpoint would begin with. It is asked for when it is needed: the ledger may be long."""
+
+    def __init__(self, connection: psycopg.Connection[Any], topic: Topic, changed: Offsets) -> None:
+        self._connection = connection
+        self._topic = topic
+        self._changed = changed
+
+    @cached_property
+    def past(self) -> Past:
+        """What the database remembers, whatever the checkpoint."""
+        return read_past(self._connection, None)
+
+    @cached_property
+    def losses(self) -> list[Loss]:
+        """What is gone of the records that it would have to read."""
+        span, before = self.span(), self.past.newest_topic_id
+        losses = lost_topic(self.past, self._topic, read_rebuild_span(self._connection, before) if before else None)
+        return losses + (lost_records(span, self._topic, self._changed, is_rebuild=True) if span else [])
+
+    def span(self) -> Span | None:
+        """What it would have to read, by the ledger; None if that has no batch of the topic."""
+        return read_rebuild_span(self._connection, self._topic.id)
+
+    def way_out(self, said: Sequence[str]) -> str:
+        """Add to what is wrong what a person has to ask for, and what comes of it."""
+        if not self.losses:
+            return "; ".join([*said, REBUILD])
+        lost = [loss.wrong for loss in self.losses if loss.wrong not in said]
+        open_hits = self.past.open_hits
+        missing = "hits of open windows" if open_hits is None else f"up to {open_hits:,} hits of open windows"
+        return "; ".join([*said, *lost, f"{BOTH}; {missing} will be missing"])
+
+    def start(self, accept_data_loss: bool, last_records: LastRecords) -> Start:
+        """Return how a new checkpoint starts; raises `DataLoss` if records are gone, unless that was accepted."""
+        if self.losses and not accept_data_loss:
+            raise DataLoss(self.way_out([]))
+        return Start(self._offsets(), all_gaps(self.losses) or None, last_records)
+
+    def _offsets(self) -> Offsets | None:
+        span = self.span()
+        if span is None:
+            is_made_anew = self._topic.name in [made_with.get("topic") for made_with in self.past.checkpoints.values()]
+            span = Span({}, {}) if is_made_anew and self.past.newest_writer else None
+        return first_kept(span, self._topic, self._changed) if span else None
 
 
 def _require_writable(checkpoint: Checkpoint) -> None:
@@ -107,60 +178,7 @@ def _require_writable(checkpoint: Checkpoint) -> None:
         )
 
 
-def _require_readable(checkpoint: Checkpoint) -> None:
-    newest = checkpoint.newest_planned()
-    if newest is None:
-        return
-    try:
-        checkpoint.batch(newest)
-    except CheckpointError as error:
-        raise CheckpointMismatch(f"the checkpoint is damaged: {error}; {REBUILD}") from error
-
-
-def _require_known(checkpoint: Checkpoint, known: dict[UUID, Fingerprint]) -> None:
-    query_id = checkpoint.query_id
-    if query_id is None and known:
-        raise CheckpointMismatch(
-            f"there is no checkpoint in {checkpoint.folder}, but the database was fed from one: "
-            f"correct CHECKPOINT_LOCATION if it is wrong, or {REBUILD}"
-        )
-    if query_id and query_id not in known and checkpoint.newest_committed() is not None:
-        raise CheckpointMismatch(
-            f"the checkpoint in {checkpoint.folder} has fed another database: correct CHECKPOINT_LOCATION or "
-            f"POSTGRES_URL if one is wrong, or {REBUILD}"
-        )
-
-
-def _require_same(checkpoint: Checkpoint, known: dict[UUID, Fingerprint], expected: Fingerprint) -> None:
-    made_with = known.get(checkpoint.query_id, expected) if checkpoint.query_id else expected
-    different = [name for name, value in expected.items() if made_with.get(name) != value]
-    if different:
-        changes = "; ".join(f"{name} was {made_with.get(name)}, now {expected[name]}" for name in different)
-        raise CheckpointMismatch(
-            f"the checkpoint in {checkpoint.folder} was made with other settings ({changes}): "
-            f"restore them, or {REBUILD}"
-        )
-
-
 def _set_aside(checkpoint: Checkpoint) -> None:
     if checkpoint.folder.exists():
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         checkpoint.folder.rename(checkpoint.folder.with_name(f"{checkpoint.folder.name}.replaced-{now}"))
-
-
-def _earliest_unsealed(settings: Settings, sealed_until: datetime | None) -> datetime | None:
-    """Return a Kafka timestamp that no accepted event of an unsealed window can be older than.
-
-    Such an event's time is at most a window older than `sealed_until`, and at most the clock skew ahead of Kafka's.
-    """
-    if sealed_until is None:
-        return None
-    return sealed_until - timedelta(minutes=WINDOW_MINUTES) - settings.max_clock_skew
-
-
-def _describe(gap: Gap) -> str:
-    ranges = "; ".join(
-        f"partition {partition}: offset {wanted} is next, {available} is the first there"
-        for partition, (wanted, available) in gap.items()
-    )
-    return f"Kafka has deleted records that were not read yet ({ranges})"

@@ -16,12 +16,12 @@ from psycopg.types.json import Jsonb
 from web_traffic.checkpoint import Checkpoint
 from web_traffic.errors import NeedsAttention
 from web_traffic.gate import decide
-from web_traffic.guard import Fingerprint
 from web_traffic.kafka import Topic
 from web_traffic.lateness import Acceptance, ReadRange
 from web_traffic.reading import Reading, plan_reading
 from web_traffic.settings import WINDOW, Interval, RestateSettings, Settings, Share
 from web_traffic.warehouse.connection import statement
+from web_traffic.warehouse.history import Fingerprint
 from web_traffic.windows import WATERMARK
 
 SAME = ("topic id", "window", "watermark delay", "keys")

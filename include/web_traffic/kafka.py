@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from web_traffic.checkpoint import Offsets
@@ -87,6 +87,23 @@ def describe_topic(settings: Settings) -> Topic:
             first_offsets=_offsets(admin, settings, partitions, EARLIEST),
             end_offsets=_offsets(admin, settings, partitions, LATEST),
         )
+
+
+def is_compacted(settings: Settings) -> bool:
+    """Whether the broker removes records in the middle of a partition; True if it does not say.
+
+    Raises `KafkaUnavailable`.
+    """
+    admin = _admin(settings)  # its answers end with it
+    resource = ConfigResource(ConfigResource.Type.TOPIC, settings.kafka_topic)
+    with _explained(settings):
+        try:
+            answer = admin.describe_configs([resource], request_timeout=TIMEOUT_SECONDS)[resource]
+            return "compact" in str(answer.result(2 * TIMEOUT_SECONDS)["cleanup.policy"].value)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                return True
+            raise
 
 
 def end_offsets(settings: Settings) -> Offsets:

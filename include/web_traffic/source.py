@@ -49,20 +49,19 @@ wait half a second, Kafka's default, while the records that are asked for next w
 
 
 def read_stream(spark: SparkSession, settings: Settings, start: Start) -> DataFrame:
-    """Read the topic's new records; a gap in the offsets fails the query, unless it was accepted."""
-    if start.rebuild_from:
-        starting = {
-            "startingTimestamp": str(int(start.rebuild_from.timestamp() * 1000)),
-            "startingOffsetsByTimestampStrategy": "latest",  # for a partition that has nothing newer
-        }
-    else:
-        starting = {"startingOffsets": settings.starting_offsets}
+    """Read the topic's new records; a gap in the offsets fails the query, unless it was accepted.
+
+    A new checkpoint begins after its gap, so it never meets one.
+    """
+    is_new = start.offsets is not None
+    starting = json.dumps({settings.kafka_topic: start.offsets}) if is_new else settings.starting_offsets
     return (
         spark.readStream.format("kafka")
-        .options(**KAFKA_OPTIONS, **starting)
+        .options(**KAFKA_OPTIONS)
+        .option("startingOffsets", starting)
         .option("kafka.bootstrap.servers", settings.kafka_url)
         .option("subscribe", settings.kafka_topic)
-        .option("failOnDataLoss", "false" if start.gap else "true")
+        .option("failOnDataLoss", "false" if start.gap and not is_new else "true")
         .load()
     )
 

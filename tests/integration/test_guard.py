@@ -13,10 +13,10 @@ from tests.pipeline import Pipeline, bound_by_permissions, make_topic, submit
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 
 
-def delete_records(pipeline: Pipeline, before: int) -> None:
-    """Have the broker delete the records of partition 0 before an offset, as its retention would."""
+def delete_records(pipeline: Pipeline, before: int, partition: int = 0) -> None:
+    """Have the broker delete the records of a partition before an offset, as its retention would."""
     admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_url})
-    place = TopicPartition(pipeline.settings.kafka_topic, 0, before)
+    place = TopicPartition(pipeline.settings.kafka_topic, partition, before)
     [deleted] = admin.delete_records([place]).values()
     assert deleted.result(30).low_watermark == before
 
@@ -95,9 +95,16 @@ def test_a_topic_that_was_made_anew_is_told_by_its_id_and_counted_after_a_rebuil
     pipeline.run()
     recreate_topic(pipeline)
     pipeline.produce(event("00:02"), event("00:08"), event("00:13"))
-    assert "topic id was" in refusal(pipeline)
-    rebuilt = pipeline.run(REBUILD_CHECKPOINT="true")
+    refused = refusal(pipeline)
+    assert "topic id was" in refused
+    assert "run once with rebuild_checkpoint and accept_data_loss: " in refused
+    assert "up to 1 hits of open windows will be missing" in refused
+    assert "the topic was made anew" in refusal(pipeline, REBUILD_CHECKPOINT="true")
+    [(old_topic,)] = pipeline.query("SELECT fingerprint ->> 'topic id' FROM etl.checkpoint")
+    rebuilt = pipeline.run(REBUILD_CHECKPOINT="true", ACCEPT_DATA_LOSS="true")
     assert (rebuilt["superseded"], rebuilt["emitted"]) == (1, 1)
+    assert [partition.rpartition("/")[0] for partition in rebuilt["gap"]] == [old_topic] * len(rebuilt["gap"])
+    assert sum(end - first for first, end in rebuilt["gap"].values()) == 2
 
 
 def test_a_checkpoint_of_another_database_is_refused(pipeline: Pipeline) -> None:
@@ -117,7 +124,7 @@ def test_a_checkpoint_that_is_older_than_the_ledger_is_refused(pipeline: Pipelin
     shutil.rmtree(pipeline.checkpoint)
     shutil.copytree(tmp_path / "copy", pipeline.checkpoint)
     pipeline.produce(event("00:08"), event("00:13"))
-    assert "is in the ledger with the offsets" in refusal(pipeline)
+    assert "the checkpoint is older than the database" in refusal(pipeline)
     pipeline.run(REBUILD_CHECKPOINT="true")
     assert sorted(pipeline.windows().values()) == [1, 2]
 

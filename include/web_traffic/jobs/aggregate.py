@@ -52,7 +52,7 @@ def aggregate(settings: Settings) -> Summary:
                 ledger.register(UUID(query.id), made_with)
                 await_end(query, sink)
                 fault_point("stream ended")
-            return close_books(spark, settings, query, topic, ledger, phases)
+            return close_books(spark, settings, query, topic, ledger, start.last_records, phases)
         except Exception as error:
             ledger.fail(error)
             raise

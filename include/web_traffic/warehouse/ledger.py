@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from web_traffic.causes import explain
 from web_traffic.errors import NeedsAttention
 from web_traffic.warehouse.connection import statement
+from web_traffic.warehouse.history import LastRecords
 from web_traffic.warehouse.locks import Lock, RunInProgress, take_turn
 
 RUN_WAIT = timedelta(minutes=5)
@@ -91,7 +92,13 @@ class RunLedger:
         return row or (-1, 0)
 
     def close(
-        self, query_id: UUID, batches: list[Observed], open_before: int, open_after: int, phases: dict[str, float]
+        self,
+        query_id: UUID,
+        batches: list[Observed],
+        open_before: int,
+        open_after: int,
+        last_records: LastRecords,
+        phases: dict[str, float],
     ) -> Summary:
         """Close the books over the batches since the last closed books, and return the run's summary.
 
@@ -110,6 +117,7 @@ class RunLedger:
                 "open_before": open_before,
                 "open_after": open_after,
                 "dropped_rows": _sum_if_known(batch.dropped_rows for batch in batches),
+                "last_records": Jsonb(last_records),
                 "phases": Jsonb(phases),
             }
             summary: Summary = self._connection.execute(statement("close_run"), figures).fetchall()[0][0]

@@ -112,7 +112,7 @@ def topic_is_made_anew(events: int, trial: Trial) -> None:
     trial.produce(events, hour=2)
     trial.remember()
     trial.was_seen = trial.pipeline.submit().returncode == EXIT_NEEDS_ATTENTION
-    trial.flags = {"REBUILD_CHECKPOINT": "true"}
+    trial.flags = {"REBUILD_CHECKPOINT": "true", "ACCEPT_DATA_LOSS": "true"}
 
 
 @contextmanager

@@ -40,6 +40,7 @@ SET
     windows = sums.windows,
     watermark = sums.watermark,
     sealed_until = (SELECT sealed_until FROM etl.pipeline WHERE name = 'web_traffic'),
+    last_records = %(last_records)s,
     phases = %(phases)s
 FROM sums
 WHERE run.run_id = %(run_id)s

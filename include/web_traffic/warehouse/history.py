@@ -1,0 +1,95 @@
+"""What the database remembers of the past: checkpoints, batches, and what a new checkpoint would have to read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from web_traffic.checkpoint import Offsets
+from web_traffic.warehouse.connection import statement
+
+NEWEST_BATCHES = 100
+"""Batches of a query that an examination looks at: what is older was looked at before, and the recount sees all."""
+NEWEST_RUNS = 100
+"""Runs whose last records tell how far back a log was cut."""
+
+Fingerprint = dict[str, str]
+
+
+class LastRecord(NamedTuple):
+    """What the last record that was read of a partition is recognised by."""
+
+    offset: int
+    timestamp_ms: int
+    digest: str
+
+
+LastRecords = dict[str, LastRecord]
+"""By partition."""
+
+
+class Entry(NamedTuple):
+    """A batch in the ledger."""
+
+    batch_id: int
+    planned_at: datetime
+    start_offsets: Offsets
+    end_offsets: Offsets
+
+
+class Span(NamedTuple):
+    """What was read of a topic, and from where on it matters."""
+
+    wanted: Offsets
+    """The first record that has to be there still, by partition."""
+    read_until: Offsets
+    """Exclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The past by the database, as far as it is about one checkpoint."""
+
+    checkpoints: dict[UUID, Fingerprint]
+    """What all checkpoints that have fed the database were made with."""
+    entries: list[Entry]
+    """The newest batches of the checkpoint's query, newest first."""
+    newest_writer: UUID | None
+    """The query that has written last; None if none has written yet."""
+    open_hits: int | None
+    """Hits in open windows after the newest batch; None if no closed books say so."""
+
+    @property
+    def newest_topic_id(self) -> str | None:
+        """Id of the topic that was read last; None if none was."""
+        return self.checkpoints.get(self.newest_writer, {}).get("topic id") if self.newest_writer else None
+
+
+def read_past(connection: psycopg.Connection[Any], query_id: UUID | None) -> Past:
+    """Ask the database about the past of the checkpoint with this query."""
+    with connection.transaction():
+        checkpoints = dict(connection.execute("SELECT query_id, fingerprint FROM etl.checkpoint").fetchall())
+        about = {"query_id": query_id, "most": NEWEST_BATCHES}
+        entries = [Entry(*row) for row in connection.execute(statement("newest_batches"), about)]
+        newest_writer, open_hits = connection.execute(statement("newest_writer"), {}).fetchone() or (None, 0)
+    return Past(checkpoints, entries, newest_writer, open_hits)
+
+
+def read_last_records(connection: psycopg.Connection[Any], topic_id: str) -> list[LastRecords]:
+    """Return the last records that runs have read of a topic, the newest run first."""
+    with connection.transaction():
+        about = {"topic_id": topic_id, "most": NEWEST_RUNS}
+        rows = connection.execute(statement("last_records"), about).fetchall()
+    return [{partition: LastRecord(*record) for partition, record in records.items()} for (records,) in rows]
+
+
+def read_rebuild_span(connection: psycopg.Connection[Any], topic_id: str) -> Span | None:
+    """Return what a new checkpoint has to read of a topic, to count all windows that are not sealed.
+
+    None if no batch has read the topic. Slow with years of batches, so ask only when there is need.
+    """
+    with connection.transaction():
+        row = connection.execute(statement("rebuild_range"), {"topic_id": topic_id}).fetchone()
+    return Span(*row) if row else None

@@ -1,0 +1,52 @@
+-- Which offsets of a topic can hold events of windows that are not sealed, by the batches of the newest query that has
+-- read it: {partition: first} and {partition: end}. No row if none has.
+--
+-- All events of a batch and of those before it are older than the watermark of the batch that follows, plus the delay:
+-- a watermark is the newest event time before, less the delay, in whole milliseconds. What follows the newest batch is
+-- not known, so that one always counts. A query needs no batches of the queries before it: it began where the unsealed
+-- windows of that time began, and sealed_until never goes back.
+WITH about AS (
+    SELECT cast(%(topic_id)s AS text) AS topic_id
+),
+
+newest AS (
+    SELECT
+        b.query_id,
+        cast(c.fingerprint ->> 'watermark delay' AS interval) + interval '1 millisecond' AS delay
+    FROM etl.batch AS b
+    INNER JOIN etl.checkpoint AS c ON b.query_id = c.query_id
+    INNER JOIN about AS a ON c.fingerprint ->> 'topic id' = a.topic_id
+    ORDER BY b.run_id DESC, b.batch_id DESC
+    LIMIT 1
+),
+
+batches AS (
+    SELECT
+        b.batch_id,
+        b.start_offsets,
+        b.end_offsets,
+        lead(coalesce(b.watermark, cast('epoch' AS timestamptz))) OVER (ORDER BY b.batch_id) + n.delay AS events_before
+    FROM etl.batch AS b
+    INNER JOIN newest AS n ON b.query_id = n.query_id
+),
+
+needed AS (
+    SELECT b.start_offsets
+    FROM batches AS b
+    INNER JOIN etl.pipeline AS p ON p.name = 'web_traffic'
+    WHERE b.events_before IS NULL OR b.events_before > date_bin('5 minutes', p.sealed_until, cast('epoch' AS timestamptz))
+),
+
+starts AS (
+    SELECT s.partition, min(cast(s.first_offset AS bigint)) AS first_offset
+    FROM needed AS n
+    CROSS JOIN LATERAL jsonb_each_text(n.start_offsets) AS s (partition, first_offset)
+    GROUP BY s.partition
+)
+
+SELECT
+    (SELECT jsonb_object_agg(s.partition, s.first_offset) FROM starts AS s) AS start_offsets,
+    b.end_offsets
+FROM batches AS b
+ORDER BY b.batch_id DESC
+LIMIT 1;
