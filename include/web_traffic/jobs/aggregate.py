@@ -17,6 +17,7 @@ from web_traffic.faults import fault_point
 from web_traffic.guard import Start, examine, fingerprint
 from web_traffic.jobs.application import run, start_session, timed
 from web_traffic.jobs.books import close_books
+from web_traffic.jobs.damage import damage_is_refused
 from web_traffic.kafka import Topic, describe_topic
 from web_traffic.settings import Settings
 from web_traffic.source import FIGURES, decode_records, read_stream
@@ -50,9 +51,11 @@ def aggregate(settings: Settings) -> Summary:
                 fault_point("before offsets")
                 query = start_stream(spark, settings, sink, topic, start, rejected)
                 ledger.register(UUID(query.id), made_with)
-                await_end(query, sink)
+                with damage_is_refused():
+                    await_end(query, sink)
                 fault_point("stream ended")
-            return close_books(spark, settings, query, topic, ledger, start.last_records, phases)
+            with damage_is_refused():
+                return close_books(spark, settings, query, topic, ledger, start.last_records, phases)
         except Exception as error:
             ledger.fail(error)
             raise
