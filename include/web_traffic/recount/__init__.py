@@ -9,6 +9,7 @@ outcome.
 from datetime import timedelta
 
 from web_traffic.recount.counting import expect, tally
+from web_traffic.recount.gaps import accepted
 from web_traffic.recount.report import Recount, compare
 from web_traffic.recount.restating import Restated
 from web_traffic.recount.rules import Future, Hit, Rejected, classify
@@ -27,4 +28,7 @@ def recount(settings: Settings) -> Recount:
     tallies = tally(restated.watch(records), warehouse.batches, max_clock_skew_us, warehouse.rejected_us)
     expected = expect(warehouse.batches, tallies)
     restated.correct(expected)
-    return compare(expected, warehouse.windows, warehouse.sealed_until_us, len(warehouse.batches))
+    outcome = compare(expected, warehouse.windows, warehouse.sealed_until_us, len(warehouse.batches))
+    outcome.ledger_errors[:0] = warehouse.disagreements
+    outcome.gaps += accepted(warehouse.batches)
+    return outcome

@@ -12,6 +12,9 @@ WATERMARK_DELAY_MS = 60_000
 FIRST_KAFKA_MS = 1_293_840_000_000
 REJECTED_EARLIER = Rejected("rejected earlier")
 
+Ranges = dict[int, tuple[int, int]]
+"""First and last offset (exclusive) by partition."""
+
 Window = tuple[int, str, str | None]
 """Window start in microseconds since the epoch, host, referrer."""
 
@@ -58,9 +61,22 @@ class Batch:
     future: int | None = None
     max_clock_skew_us: int | None = None
     """How far an event could be ahead of its Kafka timestamp; None if the ledger does not say."""
+    run_id: int | None = None
+    gap: Ranges = field(default_factory=dict)
+    """Lost offsets that a person has told the run to go on without."""
+    topic_id: str | None = None
+    lost: Ranges = field(default_factory=dict)
+    """Offsets that it has read, and that have no record or another one by now: see `gaps`."""
 
     def __str__(self) -> str:
         return f"batch {self.batch_id} of query {self.query_id}"
+
+    def ranges(self) -> Iterator[tuple[int, int, int]]:
+        """Yield partition, first offset and end of what it has read, as far as that can be read again."""
+        for partition, end in self.end_offsets.items():
+            start = self.start_offsets.get(partition, 0)
+            lost_from, lost_to = self.lost.get(partition, (end, end))
+            yield from ((partition, *part) for part in ((start, lost_from), (lost_to, end)) if part[0] < part[1])
 
 
 @dataclass(slots=True)
@@ -101,6 +117,8 @@ class Expected:
     """Of all queries: what an abandoned checkpoint left open, a rebuilt one counts again."""
     disagreements: list[str] = field(default_factory=list)
     """Where the ledger says other things than the records."""
+    unsure_until_us: int = 0
+    """Windows that end by then may hold hits of records that Kafka has no longer."""
 
 
 def tally(
@@ -149,9 +167,14 @@ def _expect_query(expected: Expected, query: list[tuple[Batch, Tally]]) -> None:
     watermark_us = emitted_until_us = 0
     newest_us = 0
     accepted: Counter[Window] = Counter()
+    has_lost = False
     for batch, counted in query:
         watermark_us = max(watermark_us, newest_us // 1000 * 1000 - WATERMARK_DELAY_MS * 1000)
-        expected.disagreements += _disagreements(batch, counted, watermark_us)
+        if has_lost := has_lost or bool(batch.lost):  # its figures can't be found any more
+            watermark_us = max(watermark_us, batch.watermark_us or 0)
+            expected.unsure_until_us = max(expected.unsure_until_us, watermark_us)
+        else:
+            expected.disagreements += _disagreements(batch, counted, watermark_us)
         expected.read += counted.read
         expected.rejected += counted.rejected
         expected.future += counted.future
@@ -190,8 +213,7 @@ class Finder:
     def __init__(self, batches: list[Batch]) -> None:
         self._ranges: dict[tuple[str, int], list[tuple[int, int, int]]] = {}
         for index, batch in enumerate(batches):
-            for partition, end in batch.end_offsets.items():
-                start = batch.start_offsets.get(partition, 0)
+            for partition, start, end in batch.ranges():
                 self._ranges.setdefault((batch.query_id, partition), []).append((end, start, index))
 
     def batches_of(self, record: Record) -> Iterator[int]:

@@ -10,6 +10,10 @@ SELECT
     b.read,
     b.rejected,
     b.future,
-    (extract(EPOCH FROM b.max_clock_skew) * 1000000)::bigint AS max_clock_skew_us
+    (extract(EPOCH FROM b.max_clock_skew) * 1000000)::bigint AS max_clock_skew_us,
+    b.run_id,
+    b.gap,
+    c.fingerprint ->> 'topic id' AS topic_id
 FROM etl.batch AS b
+LEFT JOIN etl.checkpoint AS c ON b.query_id = c.query_id
 ORDER BY min(b.committed_at) OVER (PARTITION BY b.query_id), b.query_id, b.batch_id;

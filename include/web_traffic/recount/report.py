@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from web_traffic.recount.counting import Expected, Window
-from web_traffic.recount.rules import written
+from web_traffic.recount.rules import WINDOW_US, written
 
 _SAMPLES = 5
 
@@ -55,6 +55,10 @@ class Recount:
     open_hits: int = 0
     closed_hits: int = 0
     ledger_errors: list[str] = field(default_factory=list)
+    left_out: Differences = field(default_factory=Differences)
+    """Windows with hits of records that Kafka holds no longer: nothing can be said of them."""
+    gaps: list[str] = field(default_factory=list)
+    """The gaps that were accepted."""
 
     @property
     def is_right(self) -> bool:
@@ -82,8 +86,15 @@ class Recount:
             yield f"WRONG: {error}"
         if len(self.ledger_errors) > _SAMPLES:
             yield f"WRONG: … and {len(self.ledger_errors) - _SAMPLES:,} more of the ledger's figures"
+        for gap in self.gaps:
+            yield f"ACCEPTED: {gap}."
+        if self.left_out.count:
+            yield f"LEFT OUT: {self.left_out.count:,} windows have hits of records that Kafka holds no longer, such as"
+            yield from (f"  {sample}" for sample in self.left_out.samples)
         if self.is_right:
-            yield f"RIGHT: all {self.windows_checked:,} closed windows are in the table, with exactly their hits."
+            others = "other " if self.left_out.count else ""
+            checked = self.windows_checked - self.left_out.count
+            yield f"RIGHT: all {checked:,} {others}closed windows are in the table, with exactly their hits."
 
 
 def compare(expected: Expected, found: Counter[Window], sealed_until_us: int | None, batches: int = 0) -> Recount:
@@ -105,7 +116,9 @@ def compare(expected: Expected, found: Counter[Window], sealed_until_us: int | N
         difference = Difference(window, expected.windows[window], found[window])
         if difference.expected == difference.found:
             continue
-        if not difference.found:
+        if difference.found > difference.expected and window[0] + WINDOW_US <= expected.unsure_until_us:
+            recount.left_out.add(difference)
+        elif not difference.found:
             recount.missing.add(difference)
         elif not difference.expected:
             recount.unexpected.add(difference)

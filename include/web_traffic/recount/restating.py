@@ -28,6 +28,11 @@ class Restatement:
     known_batch: tuple[str, int] | None = None
     """Query and number of the newest batch that it knew; None for all."""
 
+    def ranges(self) -> Iterator[tuple[int, int, int]]:
+        """Yield partition, first offset and end of what it has read."""
+        for partition, end in self.end_offsets.items():
+            yield partition, self.start_offsets.get(partition, 0), end
+
 
 class Restated:
     """The restated windows: each holds what the newest restatement of its interval must have found.

@@ -11,16 +11,14 @@ import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from web_traffic.kafka import KafkaUnavailable, TopicMissing, describe_topic
-from web_traffic.recount.counting import Batch, Place, Record, Window
+from web_traffic.recount.counting import Batch, Place, Ranges, Record, Window
+from web_traffic.recount.gaps import missing, without_lost
 from web_traffic.recount.restating import Restatement
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 
 _TIMEOUT_SECONDS = 20
 _MESSAGES_AT_ONCE = 10_000
-
-Ranges = dict[int, tuple[int, int]]
-"""First and last offset (exclusive) by partition."""
 
 
 class RecountImpossible(Exception):
@@ -37,6 +35,8 @@ class Warehouse:
     windows: Counter[Window]
     rejected_us: dict[Place, int]
     """When records of the topic as it is now were rejected."""
+    disagreements: list[str]
+    """Where the ledger is not whole."""
 
 
 def read_warehouse(settings: Settings) -> Warehouse:
@@ -47,6 +47,7 @@ def read_warehouse(settings: Settings) -> Warehouse:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             batches = [as_batch(*row) for row in _rows(connection, "ledger")]
+            disagreements = list(missing(batches, topic.id))
             restatements = [_restatement(*row) for row in _rows(connection, "restatements")]
             sealed_until = [sealed_until_us for (sealed_until_us,) in _rows(connection, "sealed_until")]
             windows: Counter[Window] = Counter()
@@ -58,7 +59,9 @@ def read_warehouse(settings: Settings) -> Warehouse:
     except psycopg.Error as error:
         reason = str(error).partition("\n")[0]
         raise RecountImpossible(f"PostgreSQL at {settings.postgres_url}: {reason}") from error
-    return Warehouse(batches, restatements, sealed_until[0] if sealed_until else None, windows, rejected)
+    batches = without_lost(batches, topic.id)
+    sealed_until_us = sealed_until[0] if sealed_until else None
+    return Warehouse(batches, restatements, sealed_until_us, windows, rejected, disagreements)
 
 
 def rejected_times(
@@ -78,8 +81,7 @@ def offset_ranges(batches: Iterable[Batch], restatements: Iterable[Restatement] 
     ranges: Ranges = {}
     readers: list[Batch | Restatement] = [*batches, *restatements]
     for reader in readers:
-        for partition, end in reader.end_offsets.items():
-            start = reader.start_offsets.get(partition, 0)
+        for partition, start, end in reader.ranges():
             first, last = ranges.get(partition, (start, end))
             ranges[partition] = min(first, start), max(last, end)
     return ranges
@@ -166,18 +168,19 @@ def as_batch(
     end_offsets: dict[str, int],
     watermark_us: int | None,
     planned_us: int,
-    *counts: int | None,
+    read: int | None = None,
+    rejected: int | None = None,
+    future: int | None = None,
+    max_clock_skew_us: int | None = None,
+    run_id: int | None = None,
+    gap: dict[str, list[int]] | None = None,
+    topic_id: str | None = None,
 ) -> Batch:
-    """Return a row of the ledger as a batch; `counts` are read, rejected and future, and the clock skew."""
-    return Batch(
-        query_id,
-        batch_id,
-        _by_number(start_offsets),
-        _by_number(end_offsets),
-        watermark_us,
-        planned_us,
-        *counts,
-    )
+    """Return a row of the ledger as a batch; of its gap, what is of its own topic."""
+    own_gap = {int(name): (first, end) for name, (first, end) in (gap or {}).items() if name.isdecimal()}
+    offsets = _by_number(start_offsets), _by_number(end_offsets)
+    figures = read, rejected, future, max_clock_skew_us
+    return Batch(query_id, batch_id, *offsets, watermark_us, planned_us, *figures, run_id, own_gap, topic_id)
 
 
 def _restatement(

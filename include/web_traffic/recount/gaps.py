@@ -1,0 +1,76 @@
+"""What the ledger itself says is missing: batches, records between batches, and gaps that a person has accepted."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from web_traffic.recount.counting import Batch, Ranges
+
+
+def without_lost(batches: list[Batch], topic_id: str) -> list[Batch]:
+    """Mark in each batch what it has read and Kafka holds no longer.
+
+    That is all of another topic, and what lies in a gap that was accepted later: its records are gone, and others may
+    be at their offsets.
+    """
+    marked: list[Batch] = []
+    gap: Ranges = {}
+    for batch in reversed(batches):
+        reads = {partition: (start, end) for partition, start, end in batch.ranges()}
+        of_another_topic = batch.topic_id not in (None, topic_id)
+        lost = reads if of_another_topic else _common(reads, gap)
+        marked.append(replace(batch, lost=lost))
+        if not of_another_topic:
+            gap = _united(gap, batch.gap)
+    return marked[::-1]
+
+
+def missing(batches: list[Batch], topic_id: str) -> Iterator[str]:
+    """Name batches that the ledger lacks, and records that none of its batches has read."""
+    before: dict[str, Batch] = {}
+    read_until: dict[int, int] = {}
+    for batch in batches:
+        if batch.topic_id not in (None, topic_id):
+            continue
+        previous = before.get(batch.query_id)
+        if batch.batch_id != (previous.batch_id + 1 if previous else 0):
+            last = f"follows batch {previous.batch_id}" if previous else "is the first"
+            yield f"{batch} {last} in the ledger: those between are missing, the database was restored from a copy"
+        if read_until:
+            last_name = f"batch {previous.batch_id}" if previous else "what was read before"
+            yield from _unread(batch, previous.end_offsets if previous else read_until, last_name)
+        before[batch.query_id] = batch
+        read_until |= {name: max(end, read_until.get(name, 0)) for name, end in batch.end_offsets.items()}
+
+
+def accepted(batches: Iterable[Batch]) -> Iterator[str]:
+    """Say which gaps were accepted."""
+    for batch in batches:
+        for partition, (first, end) in batch.gap.items():
+            yield f"run {batch.run_id} was told to go on without offsets {first} to {end} of partition {partition}"
+
+
+def _unread(batch: Batch, ends: dict[int, int], last_name: str) -> Iterator[str]:
+    for partition, start in batch.start_offsets.items():
+        end = ends.get(partition, 0)
+        first, last = batch.gap.get(partition, (start, start))
+        if end < start and not first <= end <= start <= last:
+            yield (
+                f"{batch} starts at offset {start} of partition {partition}, {last_name} ended at {end}: "
+                f"{start - end:,} records were read by no batch that the ledger knows"
+            )
+
+
+def _common(ranges: Ranges, others: Ranges) -> Ranges:
+    pairs = ((partition, ranges[partition], others[partition]) for partition in ranges.keys() & others.keys())
+    common = {partition: (max(one[0], two[0]), min(one[1], two[1])) for partition, one, two in pairs}
+    return {partition: (first, end) for partition, (first, end) in common.items() if first < end}
+
+
+def _united(ranges: Ranges, others: Ranges) -> Ranges:
+    return ranges | {
+        partition: (
+            min(first, ranges.get(partition, (first, end))[0]),
+            max(end, ranges.get(partition, (first, end))[1]),
+        )
+        for partition, (first, end) in others.items()
+    }

@@ -1,0 +1,79 @@
+"""What the recount finds in the ledger alone: missing batches, records between batches, accepted gaps."""
+
+from collections import Counter
+
+from web_traffic.recount.counting import Batch, Expected, Tally, expect
+from web_traffic.recount.gaps import accepted, missing, without_lost
+from web_traffic.recount.report import compare
+from web_traffic.recount.rules import WINDOW_US
+
+TOPIC = "the topic"
+
+
+def batch(number: int, start: int, end: int, query: str = "q", **others: object) -> Batch:
+    return Batch(query, number, {0: start}, {0: end}, None, 0, run_id=number + 1, topic_id=TOPIC, **others)  # type: ignore[arg-type]
+
+
+def said(*batches: Batch) -> list[str]:
+    return list(missing(list(batches), TOPIC))
+
+
+def test_batches_that_follow_one_another_are_whole() -> None:
+    assert said(batch(0, 5, 10), batch(1, 10, 10), batch(2, 10, 30)) == []
+
+
+def test_batches_that_the_ledger_lacks_are_named_with_the_records_that_none_has_read() -> None:
+    assert said(batch(2, 0, 10), batch(4, 20, 30))[1:] == [
+        "batch 4 of query q follows batch 2 in the ledger: those between are missing, the database was restored from "
+        "a copy",
+        "batch 4 of query q starts at offset 20 of partition 0, batch 2 ended at 10: 10 records were read by no "
+        "batch that the ledger knows",
+    ]
+
+
+def test_the_first_batches_of_a_query_are_missed_too() -> None:
+    [line] = said(batch(2, 0, 10))
+    assert line.startswith("batch 2 of query q is the first in the ledger: ")
+
+
+def test_a_new_checkpoint_may_begin_before_the_end_of_the_last_one_but_not_after_it() -> None:
+    assert said(batch(0, 0, 10), batch(0, 5, 20, query="r")) == []
+    [line] = said(batch(0, 0, 10), batch(0, 15, 20, query="r"))
+    assert "starts at offset 15 of partition 0, what was read before ended at 10: 5 records were read by no" in line
+
+
+def test_records_in_an_accepted_gap_are_not_missed() -> None:
+    gap = {0: (8, 15)}
+    assert said(batch(0, 0, 10), batch(0, 15, 20, query="r", gap=gap)) == []
+    assert list(accepted([batch(0, 15, 20, gap=gap)])) == [
+        "run 1 was told to go on without offsets 8 to 15 of partition 0"
+    ]
+
+
+def test_a_new_partition_is_read_from_its_first_record() -> None:
+    later = Batch("q", 1, {0: 10, 1: 0}, {0: 10, 1: 4}, None, 0, topic_id=TOPIC)
+    assert said(batch(0, 0, 10), later) == []
+
+
+def test_what_was_read_in_a_gap_that_was_accepted_later_is_lost() -> None:
+    before, after = without_lost([batch(0, 0, 10), batch(0, 8, 20, query="r", gap={0: (8, 12)})], TOPIC)
+    assert (before.lost, list(before.ranges())) == ({0: (8, 10)}, [(0, 0, 8)])
+    assert (after.lost, list(after.ranges())) == ({}, [(0, 8, 20)])
+
+
+def test_nothing_of_another_topic_can_be_read_again() -> None:
+    [old] = without_lost([batch(0, 3, 10)], "a topic made anew")
+    assert list(old.ranges()) == []
+
+
+def test_windows_with_hits_of_lost_records_are_left_out_and_others_are_not() -> None:
+    lost = Batch("q", 0, {0: 0}, {0: 10}, WINDOW_US, 0, read=10, topic_id="another topic", lost={0: (0, 10)})
+    expected = expect([lost], [Tally()])
+    assert expected.disagreements == []
+    early, late = (0, "a", None), (WINDOW_US, "a", None)
+    outcome = compare(expected, Counter({early: 3}), sealed_until_us=WINDOW_US)
+    assert (outcome.is_right, outcome.left_out.count) == (True, 1)
+    assert "LEFT OUT: 1 windows have hits of records that Kafka holds no longer" in str(outcome)
+    assert not compare(expected, Counter({late: 3}), sealed_until_us=WINDOW_US).is_right
+    fewer = Expected(windows=Counter({early: 3}), unsure_until_us=WINDOW_US)
+    assert not compare(fewer, Counter({early: 2}), sealed_until_us=None).is_right
