@@ -34,15 +34,16 @@ PARAMS = {
         False,
         type="boolean",
         title="Rebuild the checkpoint",
-        description="The way out when a checkpoint is lost, damaged or made with other settings: it is set aside, "
-        "and a new one counts all windows that are not sealed yet. No window is lost or doubled.",
+        description="The way out when checkpoint or database are lost, damaged, restored from a copy or made with "
+        "other settings: the checkpoint is set aside, and a new one counts all windows that are not sealed yet. No "
+        "window is lost or doubled. It is refused if Kafka no longer holds all records that this needs.",
     ),
     "accept_data_loss": Param(
         False,
         type="boolean",
         title="Accept data loss",
-        description="Kafka has deleted records before they were read, and they won't come back: go on without "
-        "them. The gap is recorded with the run.",
+        description="Kafka no longer holds records that are needed, and they won't come back: go on without them. The "
+        "gap is recorded with the run. Tick it together with the rebuild only if the error asks for both.",
     ),
     "redrive_reasons": Param(
         [],
