@@ -38,11 +38,15 @@ class Wrong(Exception):
 
 
 class PlainTraffic(Traffic):
-    """Traffic that all engines read alike: nothing late or malformed, all times in UTC and written with a Z."""
+    """Traffic that all engines read alike: nothing late or malformed, all times in UTC with a point and a Z."""
 
     def __init__(self, seed: int, hosts: int, referrers: int) -> None:
         super().__init__(seed, hosts=hosts, referrers=referrers, late=0, malformed=0, future=0)
-        self._endings = [each for each in self._endings if each.separator == "T" and each.ending.endswith(b'Z"}')]
+        self._endings = [
+            each
+            for each in self._endings
+            if each.separator == "T" and each.ending.endswith(b'Z"}') and b"," not in each.ending
+        ]
 
 
 class UniqueTraffic(PlainTraffic):

@@ -10,8 +10,13 @@ from typing import Any, NamedTuple, NoReturn
 
 WINDOW_US = 300_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):?(\d\d))?", re.ASCII
+_TIME = re.compile(
+    r"""
+    (?P<year>\d{4}) - (?P<month>\d\d) - (?P<day>\d\d)
+    [Tt\ ] (?P<hour>\d\d) : (?P<minute>\d\d) (?: : (?P<second>\d\d) (?: [.,] (?P<fraction>\d+) )? )?
+    (?: [Zz] | (?P<sign>[+-]) (?P<hours>\d\d) (?: :? (?P<minutes>\d\d) )? )?
+    """,
+    re.ASCII | re.VERBOSE,
 )
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<lone>u[dD][89a-fA-F]..)|.)", re.DOTALL)
@@ -83,7 +88,7 @@ def _parse(value: bytes | None) -> Hit:
         raise _Broken("a field is not a string")
     if any(_NOT_UNICODE.search(text) for text in (*hosts, *times, *referrers) if text):
         raise _Broken("a field is not UTF-8")
-    event_time = [_time(text) for text in times][-1]
+    event_time = _time(times[-1])
     if not 2 <= event_time.year <= 9998:
         raise _Broken("event_time not within the years 2 to 9998")
     host, referrer = hosts[-1], referrers[-1] if referrers else None
@@ -121,22 +126,23 @@ _DECODER = JSONDecoder(
 
 
 def _time(text: str) -> datetime:
-    """Read an RFC 3339 time; without an offset it is UTC. The seventh digit of a second rounds the sixth."""
-    match = _RFC3339.fullmatch(text)
+    """Read a time; without an offset it is UTC. What is below a microsecond is cut, and second 60 ends its minute."""
+    match = _TIME.fullmatch(text)
     if not match:
         raise _Broken("event_time not RFC 3339")
-    *numbers, fraction, sign, hours, minutes = match.groups()
-    year, month, day, hour, minute, second = map(int, numbers)
-    digits = (fraction or "").ljust(7, "0")
+    year, month, day, hour, minute = map(int, match.group("year", "month", "day", "hour", "minute"))
+    second = int(match["second"] or 0)
+    microsecond = int((match["fraction"] or "").ljust(6, "0")[:6])
+    if second == 60:
+        second, microsecond = 59, 999_999
     try:
-        zone = _zone(sign, int(hours), int(minutes)) if sign else UTC
-        at = datetime(year, month, day, hour, minute, second, int(digits[:6]), zone)
-        return at + timedelta(microseconds=digits[6] >= "5")
-    except (ValueError, OverflowError) as error:
+        zone = _zone(match["sign"], int(match["hours"] or 0), int(match["minutes"] or 0))
+        return datetime(year, month, day, hour, minute, second, microsecond, zone)
+    except ValueError as error:
         raise _Broken("event_time not RFC 3339") from error
 
 
-def _zone(sign: str, hours: int, minutes: int) -> timezone:
+def _zone(sign: str | None, hours: int, minutes: int) -> timezone:
     if minutes > 59:
         raise ValueError(minutes)
     offset = timedelta(hours=hours, minutes=minutes)  # a day or more is refused by `timezone`

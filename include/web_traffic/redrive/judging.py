@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from web_traffic.events import Rejected, parse
@@ -36,8 +36,7 @@ def verdict(candidate: Candidate, now: datetime, max_clock_skew: timedelta) -> s
         event_time = parse(candidate.value).event_time
     except Rejected as rejected:
         return rejected.reason
-    in_utc = event_time if event_time.tzinfo else event_time.replace(tzinfo=UTC)
-    return Reason.FUTURE if in_utc > now + max_clock_skew else VALID
+    return Reason.FUTURE if event_time > now + max_clock_skew else VALID
 
 
 class Report:

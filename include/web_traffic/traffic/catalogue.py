@@ -110,14 +110,15 @@ def visitors(rng: Random) -> list[Visitor]:
 
 
 def time_endings(rng: Random) -> list[TimeEnding]:
-    """All the forms that the contract allows: `T`, `t` or space, 0 to 9 digits of a second, Z, an offset or none.
+    """The forms that the contract allows for any second: `T`, `t` or space, 0 to 9 digits, Z, an offset or none.
 
-    No fraction rounds up to the next second, so the whole seconds alone decide about the window.
+    No fraction rounds up to the next second: what rounds it finds the same windows as what cuts it.
     """
     offsets = ((0, "Z"),) * 6 + (
         (0, ""),
         (0, "z"),
         (0, "-00:00"),
+        (0, "+00"),
         (7200, "+02:00"),
         (-18000, "-0500"),
         (20700, "+05:45"),
@@ -125,7 +126,7 @@ def time_endings(rng: Random) -> list[TimeEnding]:
     found = []
     for _ in range(_TIME_ENDINGS):
         digits = rng.choice((0, 1, 3, 3, 3, 6, 6, 9))
-        fraction = f".{rng.randrange(999_999_000):09d}"[: digits + 1] if digits else ""
+        fraction = f"{rng.choice('....,')}{rng.randrange(999_999_000):09d}"[: digits + 1] if digits else ""
         offset_seconds, zone = rng.choice(offsets)
         found.append(TimeEnding(rng.choice("TTTTTTT  t"), offset_seconds, f'{fraction}{zone}"}}'.encode()))
     return found
