@@ -86,6 +86,13 @@ WINDOW_RULES = (
     ),
     DQRule("hits_positive", "validity", "error", "A window has at least one hit", "num_hits > 0"),
     DQRule("host_present", "validity", "error", "A window names its host", "no empty host"),
+    DQRule(
+        "sums_match",
+        "consistency",
+        "warn",
+        "The sums per host and per site that the page shows are those of the rows",
+        "equal; if not, the owner makes them anew: SELECT etl.rebuild_sums()",
+    ),
 )
 """What holds of any windows."""
 

@@ -14,7 +14,7 @@ from web_traffic.settings import RestateSettings
 from web_traffic.warehouse.connection import statement
 from web_traffic.warehouse.ledger import Summary, fail_run
 from web_traffic.warehouse.locks import Lock, RunInProgress, take_turn
-from web_traffic.warehouse.staging import StagedWindowsLost
+from web_traffic.warehouse.staging import RowsHeldBack, StagedWindowsLost
 
 RESTATEMENT_WAIT = timedelta(minutes=30)
 """How long a restatement waits for the one before."""
@@ -66,7 +66,8 @@ class RestatementLedger:
         """Replace what differs between the staged windows and the table, and return the restatement's summary.
 
         One transaction, which holds up live commits only for as long as the changed rows take; a dry run takes the
-        changes back in it. Raises `NotSealed`, `NotIdle` or `StagedWindowsLost`, and has then changed nothing.
+        changes back in it. Raises `NotSealed`, `NotIdle`, `StagedWindowsLost` or `RowsHeldBack`, and has then
+        changed nothing.
         """
         row = self._row(plan) | {"stage_ids": list(stages), "phases": Jsonb(phases)}
         with self._connection.transaction():
@@ -83,18 +84,22 @@ class RestatementLedger:
 
     def _replace(self, plan: Plan, row: Figures, stages: dict[UUID, int]) -> Figures:
         names = ("windows_checked", "windows_changed", "hits_before", "hits_after")
-        figures: Figures = dict(zip(names, self._fetch("find_changes", row), strict=True))
+        *found, entered, vanished, changed, new = self._fetch("find_changes", row)
+        figures: Figures = dict(zip(names, found, strict=True))
         if figures["hits_after"] != sum(stages.values()):
             raise StagedWindowsLost(
                 f"restatement {self.run_id}: {figures['hits_after']} hits staged, {sum(stages.values())} copied"
             )
+        self._require_all("find_changes", "etl.restatement", entered, figures["windows_changed"])
         if plan.reading.doubt:
             self._require_growth(plan, row)
         (biggest,) = self._fetch("biggest_changes", row)
         fault_point("changes found")
         self._lock(plan)
-        for step in ("delete_vanished_windows", "update_changed_windows", "insert_new_windows"):
-            self._connection.execute(statement(step), row)
+        steps = {"delete_vanished_windows": vanished, "update_changed_windows": changed, "insert_new_windows": new}
+        for step, rows in steps.items():
+            written = self._connection.execute(statement(step), row).rowcount
+            self._require_all(step, "aggregated_web_traffic", written, rows)
             fault_point("replacing")
         if plan.idle_after:
             self._connection.execute(statement("seal_idle_windows"), row)
@@ -108,6 +113,11 @@ class RestatementLedger:
                 f"{plan.interval}: {rows:,} rows would lose {hits:,} hits, but Kafka has deleted records that may "
                 f"hold them ({plan.reading.doubt}): only what came later can be restated"
             )
+
+    def _require_all(self, step: str, table: str, written: int, rows: int) -> None:
+        if written != rows:
+            found = f"restatement {self.run_id}: {step} has written {written:,} of {rows:,} rows"
+            raise RowsHeldBack(found, table)
 
     def _lock(self, plan: Plan) -> None:
         """Hold up live commits until the transaction ends, and see that the plan still holds."""

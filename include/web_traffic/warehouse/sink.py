@@ -18,7 +18,7 @@ from web_traffic.faults import fault_point
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect, statement
 from web_traffic.warehouse.ledger import RESTORED, LedgerMismatch, RunKey
-from web_traffic.warehouse.staging import StagedWindowsLost, stage_windows
+from web_traffic.warehouse.staging import RowsHeldBack, StagedWindowsLost, stage_windows
 
 
 class Fenced(NeedsAttention):
@@ -56,13 +56,15 @@ def _commit(connection: psycopg.Connection, batch: Batch, run: RunKey, stages: d
             _require_same(batch, *known[batch.batch_id])
         else:
             _require_next(batch, known.get(batch.batch_id - 1))
-            windows, emitted, superseded = connection.execute(statement("move_staged_windows"), figures).fetchall()[0]
-            if emitted + superseded != sum(stages.values()):
-                raise StagedWindowsLost(
-                    f"batch {batch.batch_id}: {emitted + superseded} hits staged, {sum(stages.values())} copied"
-                )
-            moved = {"windows": windows, "emitted": emitted, "superseded": superseded}
-            connection.execute(statement("enter_batch"), figures | moved)
+            moved = connection.execute(statement("move_staged_windows"), figures).fetchall()
+            [(staged, windows, emitted, superseded)] = moved
+            if staged != sum(stages.values()):
+                raise StagedWindowsLost(f"batch {batch.batch_id}: {staged} hits staged, {sum(stages.values())} copied")
+            if emitted + superseded != staged:
+                found = f"batch {batch.batch_id}: {emitted:,} of {staged - superseded:,} hits were written"
+                raise RowsHeldBack(found, "aggregated_web_traffic")
+            figures |= {"windows": windows, "emitted": emitted, "superseded": superseded}
+            connection.execute(statement("enter_batch"), figures)
             connection.execute(statement("seal"), figures)
         if stages:
             connection.execute("TRUNCATE etl.staged_window")

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from web_traffic.arrow import to_list
+from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
@@ -30,6 +31,15 @@ COPY_TYPES = ("uuid", "timestamptz", "timestamptz", "text", "text", "int8")
 
 class StagedWindowsLost(RuntimeError):
     """The staging table holds other hits than the tasks copied; nothing was committed, a retry writes them."""
+
+
+class RowsHeldBack(NeedsAttention):
+    """PostgreSQL has written other rows than it was asked to; nothing was committed."""
+
+    def __init__(self, found: str, table: str) -> None:
+        super().__init__(
+            f"{found}: a trigger of the table {table} holds rows back or changes them; drop or correct it"
+        )
 
 
 def stage_windows(hits: DataFrame, table: StagingTable, settings: Settings) -> dict[UUID, int]:

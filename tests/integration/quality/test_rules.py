@@ -180,3 +180,38 @@ def test_the_sampled_window_is_what_its_recount_says(
     add_windows(connection, "00:05", referrer=None, num_hits=2)
     scope = about(sampled_window=at("00:05").isoformat(), recount=recount)
     assert apply(connection, "table_matches_topic", scope).status == status
+
+
+@pytest.mark.parametrize(
+    ("statement", "windows"),
+    [
+        ("SELECT 1", []),
+        ("UPDATE aggregated_web_traffic SET num_hits = 5 WHERE window_start = '2026-03-29 00:05Z'", []),
+        ("DELETE FROM etl.hits_by_host WHERE window_start = '2026-03-29 00:05Z'", ["00:05"]),
+        ("INSERT INTO etl.hits_by_site VALUES ('2026-03-29 00:10Z', 'x', 1)", ["00:10"]),
+        ("TRUNCATE etl.hits_by_host, etl.hits_by_site", ["00:05", "00:10"]),
+        (
+            "ALTER TABLE aggregated_web_traffic DISABLE TRIGGER USER; "
+            "DELETE FROM aggregated_web_traffic WHERE window_start = '2026-03-29 00:10Z'",
+            ["00:10"],
+        ),
+    ],
+)
+def test_windows_whose_sums_are_not_those_of_their_rows_are_found(
+    connection: Connection, statement: str, windows: list[str]
+) -> None:
+    add_windows(connection, "00:00", "00:05", "00:10", "00:15")
+    add_windows(connection, "00:05", referrer=None, host="b.example", num_hits=3)
+    connection.execute("DELETE FROM etl.hits_by_host WHERE window_start IN ('2026-03-29 00:00Z', '2026-03-29 00:15Z')")
+    connection.execute(statement.encode())
+    result = apply(connection, "sums_match", about("00:05", "00:15"))
+    assert (result.checked, result.status) == (2, "warned" if windows else "passed")
+    assert sorted(row["window_start"][11:16] for row in result.sample) == windows
+
+
+def test_the_sums_are_right_again_once_the_owner_has_made_them_anew(connection: Connection) -> None:
+    add_windows(connection, "00:05", "00:10")
+    connection.execute("TRUNCATE etl.hits_by_host")
+    assert apply(connection, "sums_match", about()).status == "warned"
+    connection.execute("SELECT etl.rebuild_sums()")
+    assert apply(connection, "sums_match", about()).status == "passed"

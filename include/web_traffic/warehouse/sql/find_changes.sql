@@ -1,4 +1,5 @@
--- Compare the staged windows with the rows of the interval and enter each difference; returns the figures of both.
+-- Compare the staged windows with the rows of the interval and enter each difference; returns the figures of both,
+-- and how many differences of each kind were entered.
 -- Sealed windows change only by restatements, which follow one another: this needs no lock on the pipeline.
 WITH both_sides AS (
     SELECT
@@ -47,11 +48,15 @@ entered AS (
         END AS reason
     FROM compared
     WHERE old_hits IS DISTINCT FROM new_hits
-    RETURNING run_id
+    RETURNING change
 )
 
 SELECT
     (SELECT count(*) FROM compared) AS windows_checked,
-    (SELECT count(*) FROM entered) AS windows_changed,
+    (SELECT count(*) FROM compared WHERE old_hits IS DISTINCT FROM new_hits) AS windows_changed,
     (SELECT coalesce(sum(old_hits), 0)::bigint FROM compared) AS hits_before,
-    (SELECT coalesce(sum(new_hits), 0)::bigint FROM compared) AS hits_after;
+    (SELECT coalesce(sum(new_hits), 0)::bigint FROM compared) AS hits_after,
+    (SELECT count(*) FROM entered) AS entered,
+    (SELECT count(*) FROM entered WHERE change = 'vanished') AS vanished,
+    (SELECT count(*) FROM entered WHERE change = 'changed') AS changed,
+    (SELECT count(*) FROM entered WHERE change = 'new') AS new;

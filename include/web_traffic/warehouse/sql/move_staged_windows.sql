@@ -1,4 +1,4 @@
--- Move the batch's staged windows into the result table, all but those that were sealed already; count both.
+-- Move the batch's staged windows into the result table, all but those that were sealed already; count all three.
 -- Run under the pipeline's row lock, so that sealed_until stands still. In order of time they fill the index faster.
 WITH staged AS (
     SELECT
@@ -28,6 +28,7 @@ moved AS (
 )
 
 SELECT
+    (SELECT coalesce(sum(num_hits), 0)::bigint FROM staged) AS staged_hits,
     (SELECT count(*) FROM moved) AS windows,
     (SELECT coalesce(sum(num_hits), 0)::bigint FROM moved) AS emitted,
     (SELECT coalesce(sum(num_hits), 0)::bigint FROM staged WHERE is_sealed) AS superseded;

@@ -1,0 +1,22 @@
+-- The sums that the page shows, per host and per referring site, against the rows of each window: whoever writes rows
+-- past the triggers of the table leaves the sums behind.
+WITH figures AS (
+    SELECT window_start, num_hits AS hits, 0 AS hits_by_host, 0 AS hits_by_site
+    FROM public.aggregated_web_traffic
+    UNION ALL
+    SELECT window_start, 0 AS hits, num_hits AS hits_by_host, 0 AS hits_by_site
+    FROM etl.hits_by_host
+    UNION ALL
+    SELECT window_start, 0 AS hits, 0 AS hits_by_host, num_hits AS hits_by_site
+    FROM etl.hits_by_site
+)
+
+SELECT
+    f.window_start,
+    sum(f.hits) AS hits,
+    sum(f.hits_by_host) AS hits_by_host,
+    sum(f.hits_by_site) AS hits_by_site,
+    sum(f.hits) <> sum(f.hits_by_host) OR sum(f.hits) <> sum(f.hits_by_site) AS is_offender
+FROM figures AS f
+INNER JOIN scope ON f.window_start > scope.since - interval '5 minutes' AND f.window_start <= scope.until - interval '5 minutes'
+GROUP BY f.window_start;
