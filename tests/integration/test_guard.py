@@ -105,6 +105,8 @@ def test_a_topic_that_was_made_anew_is_told_by_its_id_and_counted_after_a_rebuil
     assert (rebuilt["superseded"], rebuilt["emitted"]) == (1, 1)
     assert [partition.rpartition("/")[0] for partition in rebuilt["gap"]] == [old_topic] * len(rebuilt["gap"])
     assert sum(end - first for first, end in rebuilt["gap"].values()) == 2
+    recount = pipeline.recount()
+    assert (recount.is_right, recount.left_out.count) == (True, 1), recount
 
 
 def test_a_checkpoint_of_another_database_is_refused(pipeline: Pipeline) -> None:

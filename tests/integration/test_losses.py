@@ -27,6 +27,14 @@ def one_partition(stack: Stack, numbers: Iterator[int], tmp_path: Path) -> Pipel
     return make_pipeline(stack, name, tmp_path / "checkpoint", KAFKA_TOPIC_PARTITIONS="1")
 
 
+def assert_right_but_for_the_gap(pipeline: Pipeline, windows: int = 1) -> None:
+    """Check that the recount names the gap, leaves out as many windows because of it, and finds all others right."""
+    recount = pipeline.recount()
+    assert recount.is_right, recount
+    assert recount.left_out.count == windows, recount
+    assert "was told to go on without offsets" in str(recount)
+
+
 def gaps(pipeline: Pipeline) -> list[object]:
     return [gap for (gap,) in pipeline.query("SELECT gap FROM etl.batch WHERE gap IS NOT NULL ORDER BY run_id")]
 
@@ -67,6 +75,7 @@ def test_a_rebuild_whose_records_kafka_has_deleted_is_refused_like_a_run(
     assert gaps(pipeline) == [{"0": [0, 5]}]
     assert sorted(pipeline.windows().values()) == [1, 1, 2]
     assert pipeline.run()["gap"] is None
+    assert_right_but_for_the_gap(pipeline)
 
 
 def test_a_rebuild_does_not_need_records_of_sealed_windows(one_partition: Pipeline) -> None:
@@ -92,6 +101,7 @@ def test_a_new_partition_whose_first_records_are_gone_is_a_gap_like_any_other(on
     one_partition.produce(event("00:13"))
     assert one_partition.run()["gap"] is None
     assert sorted(one_partition.windows().values()) == [1, 5]
+    assert_right_but_for_the_gap(one_partition, windows=0)
 
 
 def test_a_topic_without_open_hits_is_made_anew_without_a_loss(one_partition: Pipeline) -> None:
@@ -159,3 +169,4 @@ def test_a_log_that_was_restored_from_a_copy_is_refused_and_what_was_counted_fro
     assert pipeline.run()["gap"] is None
     hits = {f"{start:%H:%M}": hits for (start, _, _), hits in pipeline.windows().items()}
     assert hits == {"00:00": 2, "00:05": 2} | ({"00:10": 1, "00:15": 3} if has_grown else {"00:15": 1})
+    assert_right_but_for_the_gap(pipeline)

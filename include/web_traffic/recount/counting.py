@@ -65,6 +65,8 @@ class Batch:
     gap: Ranges = field(default_factory=dict)
     """Lost offsets that a person has told the run to go on without."""
     topic_id: str | None = None
+    never_there: Ranges = field(default_factory=dict)
+    """Offsets of the gap that Kafka had deleted before the batch came to them."""
     lost: Ranges = field(default_factory=dict)
     """Offsets that it has read, and that have no record or another one by now: see `gaps`."""
 
@@ -75,8 +77,12 @@ class Batch:
         """Yield partition, first offset and end of what it has read, as far as that can be read again."""
         for partition, end in self.end_offsets.items():
             start = self.start_offsets.get(partition, 0)
-            lost_from, lost_to = self.lost.get(partition, (end, end))
-            yield from ((partition, *part) for part in ((start, lost_from), (lost_to, end)) if part[0] < part[1])
+            for first, last in sorted(gone[partition] for gone in (self.never_there, self.lost) if partition in gone):
+                if start < min(first, end):
+                    yield partition, start, min(first, end)
+                start = max(start, last)
+            if start < end:
+                yield partition, start, end
 
 
 @dataclass(slots=True)

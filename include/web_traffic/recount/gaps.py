@@ -6,19 +6,20 @@ from dataclasses import replace
 from web_traffic.recount.counting import Batch, Ranges
 
 
-def without_lost(batches: list[Batch], topic_id: str) -> list[Batch]:
-    """Mark in each batch what it has read and Kafka holds no longer.
+def without_lost(batches: list[Batch], topic_id: str, first_offsets: dict[int, int]) -> list[Batch]:
+    """Mark in each batch what it has read and Kafka holds no longer, and what was never there for it.
 
-    That is all of another topic, and what lies in a gap that was accepted later: its records are gone, and others may
-    be at their offsets.
+    It has read all of another topic, and what lies in a gap that was accepted later: those records are gone, and other
+    ones may be at their offsets. Of its own gap it has read what has come since: that is not before `first_offsets`.
     """
     marked: list[Batch] = []
     gap: Ranges = {}
     for batch in reversed(batches):
-        reads = {partition: (start, end) for partition, start, end in batch.ranges()}
+        reads = {name: (batch.start_offsets.get(name, 0), end) for name, end in batch.end_offsets.items()}
         of_another_topic = batch.topic_id not in (None, topic_id)
-        lost = reads if of_another_topic else _common(reads, gap)
-        marked.append(replace(batch, lost=lost))
+        lost = _common(reads, reads if of_another_topic else gap)
+        deleted = {partition: (0, first) for partition, first in first_offsets.items()}
+        marked.append(replace(batch, never_there=_common(batch.gap, deleted), lost=lost))
         if not of_another_topic:
             gap = _united(gap, batch.gap)
     return marked[::-1]

@@ -59,7 +59,7 @@ def read_warehouse(settings: Settings) -> Warehouse:
     except psycopg.Error as error:
         reason = str(error).partition("\n")[0]
         raise RecountImpossible(f"PostgreSQL at {settings.postgres_url}: {reason}") from error
-    batches = without_lost(batches, topic.id)
+    batches = without_lost(batches, topic.id, _by_number(topic.first_offsets))
     sealed_until_us = sealed_until[0] if sealed_until else None
     return Warehouse(batches, restatements, sealed_until_us, windows, rejected, disagreements)
 

@@ -56,13 +56,23 @@ def test_a_new_partition_is_read_from_its_first_record() -> None:
 
 
 def test_what_was_read_in_a_gap_that_was_accepted_later_is_lost() -> None:
-    before, after = without_lost([batch(0, 0, 10), batch(0, 8, 20, query="r", gap={0: (8, 12)})], TOPIC)
+    before, after = without_lost([batch(0, 0, 10), batch(0, 8, 20, query="r", gap={0: (8, 12)})], TOPIC, {0: 0})
     assert (before.lost, list(before.ranges())) == ({0: (8, 10)}, [(0, 0, 8)])
     assert (after.lost, list(after.ranges())) == ({}, [(0, 8, 20)])
 
 
+def test_a_batch_has_not_read_what_was_gone_before_it() -> None:
+    [resumed] = without_lost([batch(1, 10, 20, gap={0: (10, 16)})], TOPIC, {0: 16})
+    assert (resumed.lost, list(resumed.ranges())) == ({}, [(0, 16, 20)])
+
+
+def test_a_batch_can_lose_records_on_both_sides() -> None:
+    both = batch(0, 10, 30, never_there={0: (10, 12)}, lost={0: (25, 40)})
+    assert list(both.ranges()) == [(0, 12, 25)]
+
+
 def test_nothing_of_another_topic_can_be_read_again() -> None:
-    [old] = without_lost([batch(0, 3, 10)], "a topic made anew")
+    [old] = without_lost([batch(0, 3, 10)], "a topic made anew", {0: 0})
     assert list(old.ranges()) == []
 
 
