@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec  # type: ignore[attr-defined]
@@ -31,6 +31,36 @@ class TopicMissing(NeedsAttention):
     """The broker does not have the topic."""
 
 
+class KafkaRefused(NeedsAttention):
+    """The broker does not let this client in, or does not give it what it asks for; the message has its words."""
+
+
+class TopicNotMade(NeedsAttention):
+    """The broker does not make the topic; the message has its words."""
+
+
+NOT_ALLOWED = (
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+)
+NOT_LET_IN = (
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError.UNSUPPORTED_SASL_MECHANISM,
+    KafkaError._AUTHENTICATION,  # noqa: SLF001  the client's own codes begin with an underscore
+)
+NAME_UNKNOWN = KafkaError._RESOLVE  # noqa: SLF001
+BAD_TOPIC = (
+    KafkaError.TOPIC_EXCEPTION,
+    KafkaError.INVALID_PARTITIONS,
+    KafkaError.INVALID_CONFIG,
+    KafkaError.INVALID_REQUEST,
+    KafkaError.POLICY_VIOLATION,
+)
+"""Why a broker will never make a topic. Of too few brokers there may be more at the next try."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """What the broker says of the topic; offsets are of readable records (of committed transactions)."""
@@ -53,18 +83,22 @@ class Found(NamedTuple):
 
 
 def ensure_topic(settings: Settings) -> bool:
-    """Make the topic if the broker does not have it; True when it was made."""
-    admin = _admin(settings)
-    if _exists(admin, settings):
-        return False
-    topic = NewTopic(settings.kafka_topic, num_partitions=settings.kafka_topic_partitions)
-    try:
-        admin.create_topics([topic], operation_timeout=TIMEOUT_SECONDS)[settings.kafka_topic].result(TIMEOUT_SECONDS)
-    except KafkaException as error:
-        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+    """Make the topic if the broker does not have it; True when it was made.
+
+    Raises `KafkaUnavailable`, `KafkaRefused` or `TopicNotMade`.
+    """
+    with _asking(settings) as admin:
+        if _exists(admin, settings):
+            return False
+        topic = NewTopic(settings.kafka_topic, num_partitions=settings.kafka_topic_partitions)
+        answers = admin.create_topics([topic], operation_timeout=TIMEOUT_SECONDS, request_timeout=TIMEOUT_SECONDS)
+        try:
+            answers[settings.kafka_topic].result(2 * TIMEOUT_SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                return False
             raise
-        return False
-    return True
+        return True
 
 
 @retry(
@@ -74,10 +108,9 @@ def ensure_topic(settings: Settings) -> bool:
     reraise=True,
 )
 def describe_topic(settings: Settings) -> Topic:
-    """Return what the broker says of the topic; raises `KafkaUnavailable` or `TopicMissing`."""
-    admin = _admin(settings)  # its answers end with it
+    """Return what the broker says of the topic; raises `KafkaUnavailable`, `KafkaRefused` or `TopicMissing`."""
     names = TopicCollection([settings.kafka_topic])
-    with _explained(settings):
+    with _asking(settings) as admin:
         answer = admin.describe_topics(names, request_timeout=TIMEOUT_SECONDS)[settings.kafka_topic]
         description = answer.result(2 * TIMEOUT_SECONDS)
         partitions = [partition.id for partition in description.partitions]
@@ -94,9 +127,8 @@ def is_compacted(settings: Settings) -> bool:
 
     Raises `KafkaUnavailable`.
     """
-    admin = _admin(settings)  # its answers end with it
     resource = ConfigResource(ConfigResource.Type.TOPIC, settings.kafka_topic)
-    with _explained(settings):
+    with _asking(settings) as admin:
         try:
             answer = admin.describe_configs([resource], request_timeout=TIMEOUT_SECONDS)[resource]
             return "compact" in str(answer.result(2 * TIMEOUT_SECONDS)["cleanup.policy"].value)
@@ -117,20 +149,19 @@ def end_offsets(settings: Settings) -> Offsets:
 def find_since(settings: Settings, topic: Topic, times: Iterable[datetime]) -> list[dict[str, Found]]:
     """For each time, return the first record of each partition with that Kafka timestamp or a later one.
 
-    Raises `KafkaUnavailable`.
+    Raises `KafkaUnavailable` or `KafkaRefused`.
     """
-    admin = _admin(settings)
-    return [_find_since(admin, settings, topic, at) for at in times]
+    with _asking(settings) as admin:
+        return [_find_since(admin, topic, at) for at in times]
 
 
-def _find_since(admin: AdminClient, settings: Settings, topic: Topic, at: datetime) -> dict[str, Found]:
+def _find_since(admin: AdminClient, topic: Topic, at: datetime) -> dict[str, Found]:
     since = OffsetSpec.for_timestamp(int(at.timestamp() * 1000))
     wanted = {TopicPartition(topic.name, int(partition)): since for partition in topic.end_offsets}
-    with _explained(settings):
-        answers = admin.list_offsets(
-            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_SECONDS
-        )
-        results = {str(place.partition): answer.result(2 * TIMEOUT_SECONDS) for place, answer in answers.items()}
+    answers = admin.list_offsets(
+        wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_SECONDS
+    )
+    results = {str(place.partition): answer.result(2 * TIMEOUT_SECONDS) for place, answer in answers.items()}
     return {
         partition: Found(result.offset, result.timestamp)
         if result.offset >= 0
@@ -147,26 +178,52 @@ def _offsets(admin: AdminClient, settings: Settings, partitions: list[int], whic
     return {str(place.partition): future.result(2 * TIMEOUT_SECONDS).offset for place, future in futures.items()}
 
 
-@contextmanager
-def _explained(settings: Settings) -> Iterator[None]:
-    """Turn the client's errors into ours."""
-    try:
-        yield
-    except KafkaException as error:
-        code = error.args[0].code()
-        if code in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE):
-            raise LeaderUnknown(
-                f"topic {settings.kafka_topic} at {settings.kafka_url}: {error.args[0].str()}"
-            ) from error
-        if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise TopicMissing(f"topic {settings.kafka_topic} does not exist at {settings.kafka_url}") from error
-        raise KafkaUnavailable(f"no Kafka broker answers at {settings.kafka_url}: is it up?") from error
-
-
-def _admin(settings: Settings) -> AdminClient:
-    return AdminClient({"bootstrap.servers": settings.kafka_url, "log_level": 0})
-
-
 def _exists(admin: AdminClient, settings: Settings) -> bool:
-    with _explained(settings):
-        return settings.kafka_topic in admin.list_topics(timeout=TIMEOUT_SECONDS).topics
+    names = TopicCollection([settings.kafka_topic])
+    try:
+        admin.describe_topics(names, request_timeout=TIMEOUT_SECONDS)[settings.kafka_topic].result(2 * TIMEOUT_SECONDS)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return False
+        raise
+    return True
+
+
+@contextmanager
+def _asking(settings: Settings) -> Iterator[AdminClient]:
+    """Give a client whose errors become ours; its answers end with it."""
+    said: list[KafkaError] = []
+    options: dict[str, Any] = {"bootstrap.servers": settings.kafka_url, "log_level": 0, "error_cb": said.append}
+    admin = AdminClient(options)
+    try:
+        yield admin
+    except (KafkaException, TimeoutError) as error:
+        admin.poll(0)  # it hands over what the client said meanwhile of its connections
+        answer = error.args[0] if isinstance(error, KafkaException) else None
+        raise _explained(settings, answer, said) from error
+
+
+def _explained(settings: Settings, answer: KafkaError | None, said: list[KafkaError]) -> Exception:
+    """Return the error for an answer, or for its absence, with the words of the broker or of the client."""
+    topic, where = f"topic {settings.kafka_topic}", f"Kafka at {settings.kafka_url}"
+    errors = {error.code(): error.str() for error in (*said, *([answer] if answer else []))}
+    code = answer.code() if answer else None
+    if words := _first(errors, NOT_ALLOWED):
+        return KafkaRefused(f"{where}, {topic}: {words}; give the client the rights (ACLs) that it lacks")
+    if words := _first(errors, NOT_LET_IN):
+        return KafkaRefused(f"{where}: {words}; correct the client's login or the broker's")
+    if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return TopicMissing(f"{topic} does not exist at {settings.kafka_url}")
+    if code in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE):
+        return LeaderUnknown(f"{topic} at {settings.kafka_url}: {errors[code]}")
+    if code in BAD_TOPIC:
+        return TopicNotMade(f"{where} does not make the {topic}: {errors[code]}; have it made by the administrator")
+    if words := errors.get(NAME_UNKNOWN):
+        return KafkaUnavailable(f"{where}: {words}; the name is in KAFKA_URL or the broker's advertised.listeners")
+    if code is not None and code > 0:  # the broker's own
+        return KafkaUnavailable(f"{where}, {topic}: {errors[code]}")
+    return KafkaUnavailable(f"no Kafka broker answers at {settings.kafka_url}: is it up?")
+
+
+def _first(errors: dict[int, str], codes: tuple[int, ...]) -> str | None:
+    return next((errors[code] for code in codes if code in errors), None)

@@ -1,7 +1,7 @@
 """Kafka brokers of a trial's own: behind a proxy, or three of them."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,9 +72,16 @@ class Cluster:
 
 @contextmanager
 def running_brokers(
-    folder: Path, count: int, advertised: str | None = None, port: int | None = None
+    folder: Path,
+    count: int,
+    advertised: str | None = None,
+    port: int | None = None,
+    others: Mapping[str, object] | None = None,
 ) -> Iterator[Cluster]:
-    """Run that many brokers, one copy of each partition on each; `advertised` is the one address that clients get."""
+    """Run that many brokers, one copy of each partition on each; `advertised` is the one address that clients get.
+
+    Settings in `others` take the place of those that a broker has by default.
+    """
     ports = [Ports.free() for _ in range(count)]
     brokers = [
         Broker(number, port or free.kafka, free.kafka_controller, folder / f"broker-{number}")
@@ -82,7 +89,9 @@ def running_brokers(
     ]
     voters = ",".join(f"{broker.number}@{LOOPBACK}:{broker.controller_port}" for broker in brokers)
     for broker in brokers:
-        broker.prepare(_settings(broker, voters, count, advertised or f"{LOOPBACK}:{broker.port}"))
+        broker.prepare(
+            _settings(broker, voters, count, advertised or f"{LOOPBACK}:{broker.port}") | dict(others or {})
+        )
     with ExitStack() as ending:
         processes = [broker.start() for broker in brokers]
         url = advertised or ",".join(f"{LOOPBACK}:{broker.port}" for broker in brokers)

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from local_stack import Stack
+from tests.faults.stopped import stopped_at
 from tests.integration.test_aggregate import event
 from tests.pipeline import Pipeline
 from tests.restating import interval, restating
@@ -68,7 +69,7 @@ def failed(pipeline: Pipeline, **environment: str) -> Failed:
     result = pipeline.submit(**environment)
     [(status, error)] = pipeline.query("SELECT status, error FROM etl.run ORDER BY run_id DESC LIMIT 1")
     assert status == "failed"
-    return result.returncode, (result.stdout + result.stderr).splitlines()[-1], error
+    return result.returncode, result.stdout.splitlines()[-1], error
 
 
 def test_what_time_heals_is_said_and_tried_again(busy: Pipeline, stack: Stack) -> None:
@@ -156,8 +157,18 @@ def test_an_error_of_the_jvm_is_named_and_not_its_wrapping(
     assert code == EXIT_NEEDS_ATTENTION
 
 
+def test_a_jvm_that_was_killed_is_named_and_not_the_lost_connection_to_it(busy: Pipeline) -> None:
+    with stopped_at(busy.cold, "before offsets") as run:
+        run.kill("jvm")
+    [(status, error)] = busy.query("SELECT status, error FROM etl.run")
+    assert (status, error) == (
+        "failed",
+        "JvmEnded: Spark's JVM has ended: it was killed, or the end of the log says why",
+    )
+
+
 def test_a_process_without_memory_says_so(busy: Pipeline) -> None:
     code, said, error = failed(replace(busy, application=BROKEN).cold, BROKEN="no memory")
     assert error.startswith("OutOfMemoryError: Java heap space; raise spark.driver.memory in Spark's properties file")
-    assert error in said
+    assert error == said
     assert code == EXIT_NEEDS_ATTENTION
