@@ -22,6 +22,7 @@ from web_traffic.kafka import Topic
 from web_traffic.losses import Gap, Loss, all_gaps, first_kept, lost_records, lost_topic
 from web_traffic.marks import changed_from
 from web_traffic.settings import Settings
+from web_traffic.unreadable import require_readable
 from web_traffic.warehouse.history import (
     Fingerprint,
     LastRecord,
@@ -88,6 +89,7 @@ def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topi
     rebuild = _Rebuild(connection, topic, changed)
     if settings.rebuild_checkpoint:
         start = rebuild.start(settings.accept_data_loss, kept)
+        require_readable(settings, topic, start.offsets or {})
         _set_aside(checkpoint)
         return start
     span = _agreed_span(checkpoint, connection, expected, rebuild)
@@ -97,6 +99,7 @@ def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topi
         raise DataLoss(rebuild.way_out(wrong))
     if losses and not settings.accept_data_loss:
         raise DataLoss("; ".join([*wrong, ACCEPT]))
+    require_readable(settings, topic, span.wanted if span else {})
     return Start(None, all_gaps(losses) or None, kept)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
@@ -146,17 +145,17 @@ def end_offsets(settings: Settings) -> Offsets:
     return describe_topic(settings).end_offsets
 
 
-def find_since(settings: Settings, topic: Topic, times: Iterable[datetime]) -> list[dict[str, Found]]:
-    """For each time, return the first record of each partition with that Kafka timestamp or a later one.
+def find_since(settings: Settings, topic: Topic, times_ms: Iterable[int]) -> list[dict[str, Found]]:
+    """For each time (ms since 1970), return the first record of each partition with that Kafka timestamp or a later one.
 
     Raises `KafkaUnavailable` or `KafkaRefused`.
     """
     with _asking(settings) as admin:
-        return [_find_since(admin, topic, at) for at in times]
+        return [_find_since(admin, topic, at_ms) for at_ms in times_ms]
 
 
-def _find_since(admin: AdminClient, topic: Topic, at: datetime) -> dict[str, Found]:
-    since = OffsetSpec.for_timestamp(int(at.timestamp() * 1000))
+def _find_since(admin: AdminClient, topic: Topic, at_ms: int) -> dict[str, Found]:
+    since = OffsetSpec.for_timestamp(at_ms)
     wanted = {TopicPartition(topic.name, int(partition)): since for partition in topic.end_offsets}
     answers = admin.list_offsets(
         wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_SECONDS

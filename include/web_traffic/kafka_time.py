@@ -15,6 +15,11 @@ EARLIEST = datetime.fromtimestamp(EARLIEST_MS / 1000, UTC)
 _LAST_MS = 253_402_300_799_000
 
 
+def milliseconds(at: datetime) -> int:
+    """Return a time as a Kafka timestamp, in ms since 1970."""
+    return int(at.timestamp() * 1000)
+
+
 def written(timestamp_ms: int) -> str:
     """Return a Kafka timestamp for people; one that no calendar of Python knows as a number."""
     if not 0 <= timestamp_ms <= _LAST_MS:

@@ -15,7 +15,7 @@ import psycopg
 from web_traffic.checkpoint import Offsets
 from web_traffic.errors import NeedsAttention
 from web_traffic.kafka import Found, Topic, find_since
-from web_traffic.kafka_time import EARLIEST_MS, written
+from web_traffic.kafka_time import EARLIEST_MS, milliseconds, written
 from web_traffic.settings import Interval, Settings
 from web_traffic.warehouse.connection import statement
 
@@ -71,7 +71,7 @@ def plan_reading(
     with connection.transaction():
         batches = [KnownBatch(*row) for row in connection.execute(statement("batches_to_read"), parameters)]
     skew = max([settings.max_clock_skew, *(batch.max_clock_skew for batch in batches)])
-    [found] = find_since(settings, topic, [interval.start - skew])
+    [found] = find_since(settings, topic, [milliseconds(interval.start - skew)])
     needed = [batch for batch in batches if batch.may_hold]
     _require_held(topic, interval, interval.start - skew, needed, found)
     starts, ends = {}, {}

@@ -2,7 +2,7 @@
 
 from web_traffic.checkpoint import Offsets
 from web_traffic.errors import NeedsAttention
-from web_traffic.kafka import Topic, find_since_ms
+from web_traffic.kafka import Topic, find_since
 from web_traffic.settings import Settings
 
 LAST_READABLE_MS = (2**63 - 1) // 1000
@@ -19,7 +19,7 @@ def require_readable(settings: Settings, topic: Topic, wanted: Offsets) -> None:
     Kafka is asked for the first such record of each partition. One that lies behind another that was passed before is
     not found here.
     """
-    found = find_since_ms(settings, topic, LAST_READABLE_MS + 1)
+    [found] = find_since(settings, topic, [LAST_READABLE_MS + 1])
     places = {
         partition: first
         for partition, first in found.items()

@@ -4,10 +4,13 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from tests.integration.test_aggregate import books, event
 from tests.pipeline import Pipeline
 from tests.restating import figures, hits, restate
+from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.quality.topic import run_scope
 
 NONE, FIRST_MS, SECONDS = -1, 1, 1_774_742_400
@@ -47,6 +50,27 @@ def test_an_event_ahead_of_the_clock_is_from_the_future_whatever_its_timestamp(p
         pipeline.produce(ahead, at=sent_ms)
     assert books(pipeline.run()) == (3, 0, 3, 0, 0, 0)
     assert pipeline.query("SELECT watermark FROM etl.run") == [(None,)]
+
+
+def test_a_timestamp_that_spark_can_not_read_is_refused_by_its_place_until_the_record_is_gone(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.produce(event("00:01"), at=SOON, partition=1)
+    pipeline.run()
+    pipeline.produce(event("00:02"), at=SOON, partition=1)
+    pipeline.produce(event("00:03"), at=MICROSECONDS * 1000, partition=1)
+    pipeline.produce(event("00:04"), event("00:20"), at=SOON, partition=1)
+    for flags in ({}, {"ACCEPT_DATA_LOSS": "true"}, {"REBUILD_CHECKPOINT": "true"}):
+        result = pipeline.submit(**flags)
+        assert result.returncode == EXIT_NEEDS_ATTENTION
+        assert "partition 1, offset 2: 1774742400000000000 ms" in result.stdout
+        assert "run once with accept_data_loss" in result.stdout
+    admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_url})
+    [deleted] = admin.delete_records([TopicPartition(pipeline.settings.kafka_topic, 1, 3)]).values()
+    deleted.result(30)
+    summary = pipeline.run(ACCEPT_DATA_LOSS="true")
+    assert (summary["read"], summary["gap"]) == (2, {"1": [1, 3]})
+    assert hits(pipeline) == {"00:00 a.example": 2}
 
 
 def test_the_ledger_keeps_between_which_timestamps_the_records_of_a_batch_lie(pipeline: Pipeline) -> None:

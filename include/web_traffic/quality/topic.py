@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from web_traffic.kafka import Topic, describe_topic, find_since
+from web_traffic.kafka_time import milliseconds
 from web_traffic.quality.runner import Scope, statement
 from web_traffic.recount.rules import Hit, classify, written
 from web_traffic.recount.sample import recount_window
@@ -71,14 +72,17 @@ def _observe_windows(
 ) -> dict[str, Any]:
     """Count the topic's records by window, and recount one of the windows."""
     boundaries = [windows[-1], *(window + WINDOW for window in reversed(windows))]
-    totals = [sum(one.offset for one in found.values()) for found in find_since(settings, topic, boundaries)]
+    totals = [
+        sum(one.offset for one in found.values())
+        for found in find_since(settings, topic, map(milliseconds, boundaries))
+    ]
     records = {
         start.isoformat(): end - begin
         for start, begin, end in zip(boundaries[:-1], totals[:-1], totals[1:], strict=True)
     }
     observed: dict[str, Any] = {"records_by_window": records}
     sampled_window = random.Random(seed).choice(windows)  # noqa: S311  a retry takes the same
-    [found] = find_since(settings, topic, [sampled_window - settings.max_clock_skew])
+    [found] = find_since(settings, topic, [milliseconds(sampled_window - settings.max_clock_skew)])
     first_offsets = {partition: one.offset for partition, one in found.items()}
     try:
         hits = recount_window(settings, connection, topic.id, sampled_window, first_offsets)
