@@ -146,7 +146,7 @@ def end_offsets(settings: Settings) -> Offsets:
 
 
 def find_since(settings: Settings, topic: Topic, times_ms: Iterable[int]) -> list[dict[str, Found]]:
-    """For each time (ms since 1970), return the first record of each partition with that Kafka timestamp or a later one.
+    """For each time, in ms since 1970, return the first record of each partition that is as new by its timestamp.
 
     Raises `KafkaUnavailable` or `KafkaRefused`.
     """
