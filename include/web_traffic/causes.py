@@ -15,6 +15,7 @@ from web_traffic.masking import masked, without_passwords
 from web_traffic.traces import SPEAKS_FOR_ITSELF, innermost
 
 LONGEST_LINE = 1000
+REPORT = "report it, with the log"
 MIGRATE = "python -m web_traffic.warehouse.migrate"
 _LOGIN_REFUSED = (
     r"password authentication failed|no password supplied|no pg_hba\.conf entry|not permitted to log in"
@@ -54,7 +55,7 @@ REMEDIES = (
     Remedy("OutOfMemoryError", "", "raise spark.driver.memory in Spark's properties file; nothing is lost"),
     Remedy("PermissionError|AccessDeniedException|AccessControlException", "", "give the run's user the rights"),
     Remedy("FileNotFoundException", "Permission denied", "give the run's user the rights"),
-    Remedy("(?:Spark)?ArithmeticException|AnalysisException|ParseException", "", "report it, with the log"),
+    Remedy("(?:Spark)?ArithmeticException|AnalysisException|ParseException", "", REPORT),
 )
 """The first one that fits counts."""
 PROGRAM_ERRORS = (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError)
@@ -82,15 +83,16 @@ def explain(error: BaseException) -> Failure:
     if is_ours:
         return Failure(line, _is_a(cause, NeedsAttention), is_understood=True)
     if advice := _advice(cause):
-        return Failure(f"{line}; {advice}", needs_attention=True, is_understood=True)
-    return Failure(line, needs_attention=False, is_understood=_is_a(cause, psycopg.Error) or cause == _JVM_ENDED)
+        return Failure(f"{line}; {advice}", needs_attention=True, is_understood=advice != REPORT)
+    is_understood = _is_a(cause, psycopg.OperationalError) or cause == _JVM_ENDED
+    return Failure(line, needs_attention=False, is_understood=is_understood)
 
 
 def _advice(cause: _Cause) -> str | None:
     for remedy in REMEDIES:
         if re.fullmatch(remedy.kind, cause.name) and re.search(remedy.message, cause.message):
             return remedy.advice
-    return "report it, with the log" if _is_a(cause, *PROGRAM_ERRORS) else None
+    return REPORT if _is_a(cause, *PROGRAM_ERRORS) else None
 
 
 def _innermost(error: BaseException) -> _Cause:

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 DO_WHAT_IT_SAYS = "the error says what to do; then clear the task"
 CLEAR_THE_TASK = "see the end of the log, then clear the task: running it again never loses or doubles anything"
 LOOK_AT_THE_FIGURES = "look at etl.quality_result; nothing has failed"
+LIVE_DAG, SPARK_TASKS = "web_traffic", ("aggregate", "restate")
 KILLED = "the task's process ended without an error of its own: it was killed, or ran out of memory"
 
 
@@ -97,34 +99,55 @@ def report_warnings(context: Context, table: str, results: "Sequence[Result]") -
 def _task_incident(ti: Any, exception: BaseException | str | None) -> "Incident":
     from web_traffic.alerts import Incident
     from web_traffic.alerts.incident import first_line
-    from web_traffic.errors import NeedsAttention
 
-    summary = _summary(ti.run_id)
-    from_the_run = summary["error"] if summary and ti.task_id == "aggregate" else None
-    error = from_the_run or (first_line(exception) if exception else KILLED)
+    books = _books(ti)
+    error, next_step = _said(exception) if exception else (_error_of_run(books, ti) or KILLED, CLEAR_THE_TASK)
     return Incident(
         key=f"{ti.dag_id}/{ti.task_id}",
         title=f"task {ti.task_id} of {ti.dag_id} failed",
         error=first_line(error),
-        next_step=DO_WHAT_IT_SAYS if isinstance(exception, NeedsAttention) else CLEAR_THE_TASK,
+        next_step=next_step,
         failure=f"{ti.run_id} {ti.try_number}",
         run_name=ti.run_id,
         links={"Log": ti.log_url, "Page": f"{_airflow_url()}/dags/{ti.dag_id}/runs/{quote(ti.run_id)}"},
-        books=summary,
+        books=books,
     )
 
 
-def _summary(run_name: str) -> dict[str, Any] | None:
-    """Return the books of the run, as far as they are known now."""
+def _said(exception: BaseException | str) -> tuple[str, str]:
+    """Return the cause of an error, and the next step; the operators' own errors are a cause already."""
+    from web_traffic.causes import explain
+    from web_traffic.errors import NeedsAttention
+
+    if isinstance(exception, str):
+        return exception, CLEAR_THE_TASK
+    failure = explain(exception)
+    is_cause = type(exception) is NeedsAttention or type(exception).__module__.startswith("web_traffic_airflow")
+    return str(exception) if is_cause else failure.line, DO_WHAT_IT_SAYS if failure.needs_attention else CLEAR_THE_TASK
+
+
+def _books(ti: Any) -> dict[str, Any] | None:
+    """Return the books of the task's run, or of its restatement, as far as they are known now."""
     from web_traffic.warehouse.connection import connect
     from web_traffic.warehouse.ledger import run_summary
 
     try:
         with closing(connect(job_settings())) as connection:
-            return run_summary(connection, run_name)
+            restatement = run_summary(connection, f"{ti.dag_id}/{ti.run_id}", "restate")
+            if restatement or ti.dag_id != LIVE_DAG:  # runs of another DAG may be named alike
+                return restatement
+            return run_summary(connection, ti.run_id)
     except psycopg.Error as error:
-        log.warning("the books of %s are not known: %s", run_name, error)
+        log.warning("the books of %s are not known: %s", ti.run_id, error)
         return None
+
+
+def _error_of_run(books: dict[str, Any] | None, ti: Any) -> str | None:
+    """Return the error that this try of a task has left in its run."""
+    if not books or ti.task_id not in SPARK_TASKS:
+        return None
+    is_earlier = ti.start_date and datetime.fromisoformat(books["started_at"]) < ti.start_date
+    return None if is_earlier else books["error"]
 
 
 def _report(incident: "Incident") -> None:

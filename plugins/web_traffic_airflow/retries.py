@@ -1,14 +1,25 @@
 """When a failed task is tried again."""
 
-from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import Context, ExceptionRetryPolicy, RetryDecision
 
-BY_CAUSE = ExceptionRetryPolicy(
-    rules=[
-        RetryRule(
-            exception="web_traffic.errors.NeedsAttention",
-            action=RetryAction.FAIL,
-            reason="a person has to act: the error says how",
-        )
-    ]
-)
-"""What passes by itself (a broker or a database that is down) is retried with backoff; the rest fails at once."""
+
+class RetryWhatTimeHeals(ExceptionRetryPolicy):
+    """Retry what time can heal, such as a broker or a database that is down, with backoff; fail at once otherwise."""
+
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,
+        max_tries: int,
+        context: Context | None = None,
+    ) -> RetryDecision:
+        """Decide by the innermost cause."""
+        from web_traffic.causes import explain
+
+        failure = explain(exception)
+        if failure.needs_attention:
+            return RetryDecision.fail(f"a person has to act: {failure.line}")
+        return super().evaluate(exception, try_number, max_tries, context)
+
+
+BY_CAUSE = RetryWhatTimeHeals(rules=[])
