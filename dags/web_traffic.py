@@ -27,7 +27,6 @@ retry can't help is not retried, and its message ends with the way out; where th
 """
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule
 
@@ -38,8 +37,6 @@ from web_traffic_airflow.quality import WebTrafficQualityOperator
 from web_traffic_airflow.restating import RestateOperator
 from web_traffic_airflow.retries import BY_CAUSE
 from web_traffic_airflow.tasks import choose, new_offsets, prepare, publish
-
-JOBS = Path(__file__).parent.parent / "include" / "web_traffic" / "jobs"
 
 with DAG(
     "web_traffic",
@@ -65,13 +62,11 @@ with DAG(
     aggregate = AggregateOperator(
         task_id="aggregate",
         work=work,
-        application=str(JOBS / "aggregate.py"),
         execution_timeout=timedelta(hours=1),
         max_active_tis_per_dag=1,
     )
     restate = RestateOperator(
         task_id="restate",
-        application=str(JOBS / "restate.py"),
         execution_timeout=timedelta(hours=1),
         max_active_tis_per_dag=1,
     )

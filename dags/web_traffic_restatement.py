@@ -19,7 +19,6 @@ See docs/backfills.md.
 """
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
@@ -29,8 +28,6 @@ from web_traffic_airflow.quality import WebTrafficQualityOperator
 from web_traffic_airflow.restating import RestateOperator
 from web_traffic_airflow.retries import BY_CAUSE
 from web_traffic_airflow.tasks import await_late_events, prepare, publish
-
-JOBS = Path(__file__).parent.parent / "include" / "web_traffic" / "jobs"
 
 with DAG(
     "web_traffic_restatement",
@@ -53,7 +50,6 @@ with DAG(
 ):
     restate = RestateOperator(
         task_id="restate",
-        application=str(JOBS / "restate.py"),
         execution_timeout=timedelta(hours=1),
         max_active_tis_per_dag=1,
     )

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib import resources
 from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
@@ -11,10 +13,11 @@ from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook, Context
 from airflow.sdk.exceptions import AirflowException
 
-from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
+from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic_airflow.connections import POSTGRES, SPARK, job_environment
 from web_traffic_airflow.links import RunLink
+from web_traffic_airflow.submitting import JAVA_OPTIONS, NEEDS_ATTENTION, cause_in_log, with_options_of_user
 
 SMALL_LAG = 200_000
 """Offsets below which a run ends before the optimising compiler (C2) and a parallel collector have paid off."""
@@ -28,6 +31,10 @@ GRACE_SECONDS = 3
 """Airflow kills a task 5 s after it has asked it to end."""
 
 
+class SparkRunFailed(AirflowException):
+    """A Spark application failed; the message is its cause."""
+
+
 class SparkJobOperator(SparkSubmitOperator):
     """Run one of the project's Spark applications by spark-submit, in a session of its own.
 
@@ -35,22 +42,28 @@ class SparkJobOperator(SparkSubmitOperator):
     Addresses and the password reach the application through the environment of the process, never through arguments.
     """
 
-    def __init__(self, *, application: str, **kwargs: Any) -> None:
-        """Take the path of the application."""
-        super().__init__(application=application, conn_id=SPARK, name="web_traffic", **kwargs)
+    application_module: str
+    """Module below `web_traffic.jobs`; it is run from where the package is installed."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Take the arguments of any operator."""
+        application = resources.files("web_traffic.jobs") / f"{self.application_module}.py"
+        super().__init__(application=str(application), conn_id=SPARK, name="web_traffic", **kwargs)
 
     def submit(self, run_name: str, environment: Mapping[str, str], java_options: str) -> None:
-        """Submit and wait; an error that needs a person comes as `NeedsAttention`."""
+        """Submit and wait; an error that needs a person comes as `NeedsAttention`, another one as `SparkRunFailed`."""
         self.properties_file = BaseHook.get_connection(SPARK).extra_dejson.get("properties-file")
-        self.conf = {"spark.driver.extraJavaOptions": java_options}
+        self.conf = {JAVA_OPTIONS: with_options_of_user(java_options, self.properties_file)}
         os.environ.update(job_environment(run_name=run_name) | dict(environment))
         self._hook = self._get_hook()
         try:
             self._hook.submit(self.application, start_new_session=True)
         except AirflowException as error:
-            if self._process and self._process.returncode == EXIT_NEEDS_ATTENTION:
-                raise NeedsAttention(str(error)) from error
-            raise
+            code = self._process.returncode if self._process else None
+            cause = cause_in_log(str(error), code)
+            if code in NEEDS_ATTENTION:
+                raise NeedsAttention(cause) from None
+            raise SparkRunFailed(cause) from None
         fault_point("submitted")
 
     def on_kill(self) -> None:
@@ -72,20 +85,23 @@ class SparkJobOperator(SparkSubmitOperator):
 class AggregateOperator(SparkJobOperator):
     """Run `web_traffic.jobs.aggregate` and return the run's summary."""
 
+    application_module = "aggregate"
     template_fields: Sequence[str] = (*SparkSubmitOperator.template_fields, "work")
     operator_extra_links = (RunLink(),)
 
     def __init__(self, *, work: Any, **kwargs: Any) -> None:
-        """Take in `work` what the gate has returned."""
+        """Take in `work` what the gate has returned; without it, as when the task is run alone, the gate is asked."""
         super().__init__(**kwargs)
         self.work = work
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
         """Submit, wait, and read the summary that the run has left in `etl.run`."""
         from web_traffic.warehouse.ledger import run_summary
+        from web_traffic_airflow.tasks import ask_gate
 
         run_name = context["run_id"]
-        java_options = SMALL_RUN if self.work["lag"] < SMALL_LAG else LARGE_RUN
+        work = self.work or asdict(ask_gate(context["params"]))
+        java_options = SMALL_RUN if work["lag"] < SMALL_LAG else LARGE_RUN
         self.submit(run_name, _flags(context["params"]), java_options)
         with PostgresHook(POSTGRES).get_conn() as connection:
             summary = run_summary(connection, run_name)

@@ -35,6 +35,7 @@ class RestateOperator(SparkJobOperator):
     find that done. A run that is cleared restates anew.
     """
 
+    application_module = "restate"
     operator_extra_links = (RestatementLink(),)
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]

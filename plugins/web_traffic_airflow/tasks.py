@@ -1,9 +1,10 @@
 """The small tasks around the Spark runs: prepare, choose, the gate, publish."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from airflow.providers.postgres.hooks.postgres import PostgresHook
@@ -13,6 +14,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 from web_traffic.settings import Settings
 from web_traffic_airflow.connections import POSTGRES, POSTGRES_OWNER, job_settings
 from web_traffic_airflow.restating import asks_for_restatement
+
+if TYPE_CHECKING:
+    from web_traffic.gate import Decision
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +74,12 @@ def await_late_events(*, params: dict[str, Any] | None = None, data_interval_end
 @task.short_circuit(ignore_downstream_trigger_rules=False)
 def new_offsets(params: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """Decide whether Spark has anything to do; `aggregate` is skipped when it provably has not."""
+    decision = ask_gate(params)
+    return asdict(decision) if decision.must_run else None
+
+
+def ask_gate(params: Mapping[str, Any] | None) -> "Decision":
+    """Compare the broker's offsets with the books; what a person asks for in the form is never skipped."""
     from web_traffic.checkpoint import Checkpoint
     from web_traffic.gate import decide
     from web_traffic.kafka import end_offsets
@@ -84,7 +94,7 @@ def new_offsets(params: dict[str, Any] | None = None) -> dict[str, Any] | None:
     is_asked_for = bool(params and (params["rebuild_checkpoint"] or params["accept_data_loss"]))
     decision = decide(Checkpoint(settings.checkpoint_location), end_offsets(settings), is_in_books, is_asked_for)
     log.info("%s: Spark %s", decision.reason, "runs" if decision.must_run else "is skipped")
-    return asdict(decision) if decision.must_run else None
+    return decision
 
 
 @task(outlets=[AGGREGATED_WEB_TRAFFIC], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)

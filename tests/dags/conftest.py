@@ -32,18 +32,21 @@ print(json.dumps({
 """
 
 
-def parse_dags(home: Path) -> dict[str, Any]:
-    """Read dags/ in a process of its own, and return what Airflow makes of it."""
+def parse_dags(home: Path, copy: Path = REPO, *packages: Path) -> dict[str, Any]:
+    """Read dags/ in a process of its own, and return what Airflow makes of it.
+
+    `copy` is where dags/ and plugins/ are, and `packages` where Python finds packages first.
+    """
     environment = {
         "PATH": "/usr/bin:/bin",
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://nobody@127.0.0.1:1/nothing",
-        "PYTHONPATH": str(REPO / "plugins"),
+        "PYTHONPATH": ":".join(str(folder) for folder in (copy / "plugins", *packages)),
         "AIRFLOW_CONN_POSTGRES_DEFAULT": f"postgresql://web_traffic_writer:{PASSWORD}@127.0.0.1:1/web_traffic",
         "AIRFLOW_CONN_POSTGRES_OWNER": f"postgresql://web_traffic_owner:{PASSWORD}@127.0.0.1:1/web_traffic",
     }
-    command = [sys.executable, "-c", DESCRIBE, str(REPO / "dags")]
+    command = [sys.executable, "-c", DESCRIBE, str(copy / "dags")]
     done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     parsed: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -1,0 +1,61 @@
+"""Round spark-submit: the options of the driver's JVM, and what its log says of a failure."""
+
+import os
+import re
+from pathlib import Path
+
+from web_traffic.errors import EXIT_NEEDS_ATTENTION
+
+JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+EXIT_OUT_OF_MEMORY = 52
+"""Exit code of a JVM of Spark that ran out of memory."""
+NEEDS_ATTENTION = (EXIT_NEEDS_ATTENTION, EXIT_OUT_OF_MEMORY)
+OUT_OF_MEMORY = "OutOfMemoryError: raise spark.driver.memory in Spark's properties file; nothing is lost"
+_CAUSE = re.compile(r"[A-Z]\w*: \S.*")
+_WARNING = re.compile(r"(?:WARNING|NOTE|OpenJDK)\b")
+_COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
+
+
+def with_options_of_user(own: str, properties_file: str | None) -> str:
+    """Return the options of the JVM: our own, then those of the user's properties, which count when they differ.
+
+    A garbage collector of the user's takes the place of ours: two of them would be refused.
+    """
+    given = _given_options(properties_file)
+    if _COLLECTOR.search(given):
+        own = _COLLECTOR.sub("", own)
+    return " ".join(f"{own} {given}".split())
+
+
+def cause_in_log(log: str, exit_code: int | None) -> str:
+    """Return the line with which the application ended: its cause."""
+    if exit_code == EXIT_OUT_OF_MEMORY:
+        return OUT_OF_MEMORY
+    for line in reversed(log.splitlines()):
+        if _CAUSE.fullmatch(line.strip()) and not _WARNING.match(line.strip()):
+            return line.strip()
+    if exit_code is not None and exit_code < 0:
+        return f"spark-submit was ended by signal {-exit_code}: it was killed, or the machine had no memory left"
+    return f"spark-submit ended with exit code {exit_code}: its log says why"
+
+
+def _given_options(properties_file: str | None) -> str:
+    """Return the options in the properties file, or else in Spark's own file of defaults."""
+    file = Path(properties_file) if properties_file else _defaults_file()
+    return _property(file.read_text(), JAVA_OPTIONS) if file and file.is_file() else ""
+
+
+def _defaults_file() -> Path | None:
+    if "SPARK_CONF_DIR" in os.environ:
+        return Path(os.environ["SPARK_CONF_DIR"], "spark-defaults.conf")
+    return Path(os.environ["SPARK_HOME"], "conf", "spark-defaults.conf") if "SPARK_HOME" in os.environ else None
+
+
+def _property(text: str, name: str) -> str:
+    """Read a property of a Java properties file; the last line that sets it counts."""
+    value = ""
+    for line in re.sub(r"\\\n\s*", "", text).splitlines():
+        key, *rest = re.split(r"\s*[=:\s]\s*", line.strip(), maxsplit=1)
+        if key == name:
+            value = rest[0] if rest else ""
+    return value
