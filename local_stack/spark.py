@@ -7,6 +7,7 @@ application itself, on a stack of its own; a JVM for which it does not fit ignor
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from local_stack.jars import class_path
 from local_stack.java import java_build, java_home, java_version
 from local_stack.lifecycle import running
 from local_stack.progress import step
-from web_traffic.kafka import ensure_topic
+from web_traffic.kafka import KafkaUnavailable, ensure_topic
 from web_traffic.settings import Settings
 
 FOLDER = PROPERTIES_FILE.parent
@@ -32,6 +33,10 @@ TRAINING_EVENTS = 2_000
 TRAINING_LIMIT_SECONDS = 180
 
 
+class TooSlow(Exception):
+    """The run that makes the archive took too long; the archive is only for speed."""
+
+
 def prepare_spark() -> None:
     """Write to var/spark what a run of the application needs; the archive is made once per build of Java and Spark."""
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -39,9 +44,18 @@ def prepare_spark() -> None:
     if not archive.is_file():
         for outdated in FOLDER.glob("classes*"):
             outdated.unlink()
-        with step("Spark's classes are archived, for a faster start", "running the application once for its classes"):
-            _train(archive)
-    _write_properties(PROPERTIES_FILE, _use_archive(archive) if archive.is_file() else "")
+        try:
+            with step(
+                "Spark's classes are archived, for a faster start", "running the application once for its classes"
+            ):
+                _train(archive)
+        except (TooSlow, KafkaUnavailable) as error:
+            archive.touch()  # an empty one, so that it is not tried at every start
+            print(
+                f"No archive of Spark's classes, so runs start seconds later ({error}); to try again remove {archive}"
+            )
+    is_archived = archive.is_file() and archive.stat().st_size > 0
+    _write_properties(PROPERTIES_FILE, _use_archive(archive) if is_archived else "")
 
 
 def submit_command(properties_file: Path = PROPERTIES_FILE, application: Path = APPLICATION) -> list[str]:
@@ -84,30 +98,42 @@ def _train(archive: Path) -> None:
     partial.unlink(missing_ok=True)
     properties_file = FOLDER / "training.conf"
     _write_properties(properties_file, _make_archive(partial))
-    stack = Stack.create(home)
+    try:
+        _run_once(Stack.create(home), properties_file)
+        if partial.is_file():
+            partial.replace(archive)
+    finally:
+        partial.unlink(missing_ok=True)
+        properties_file.unlink()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _run_once(stack: Stack, properties_file: Path) -> None:
     with running(stack, "postgres", "kafka"):
         owner = {"POSTGRES_USER": "web_traffic_owner", "POSTGRES_PASSWORD": stack.secrets.postgres_owner}
         _run(stack, [sys.executable, "-m", "web_traffic.warehouse.migrate"], owner)
         ensure_topic(Settings.from_environment(stack.job_environment()))
         _run(stack, [sys.executable, "-m", "web_traffic.traffic", "produce", "--events", str(TRAINING_EVENTS)])
         _run(stack, submit_command(properties_file))
-    shutil.rmtree(home)
-    properties_file.unlink()
-    if partial.is_file():
-        partial.replace(archive)
 
 
 def _run(stack: Stack, command: list[str], environment: Mapping[str, str] | None = None) -> None:
-    result = subprocess.run(
+    process = subprocess.Popen(
         command,
         env=submit_environment(stack) | dict(environment or {}),
-        check=False,
-        timeout=TRAINING_LIMIT_SECONDS,
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
-    if result.returncode:
-        reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
+    try:
+        _, said = process.communicate(timeout=TRAINING_LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise TooSlow(f"{shlex.join(command)} took more than {TRAINING_LIMIT_SECONDS} s") from None
+    if process.returncode:
+        reason = (said.strip().splitlines() or ["no message"])[-1]
         raise StackError(f"The application failed on its first run ({shlex.join(command)}): {reason}")
 
 
