@@ -6,20 +6,31 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
+from typing import Any
 
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from web_traffic.causes import explain
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN
+from web_traffic.jobs.scratch import own_folder
 from web_traffic.settings import Settings
 from web_traffic.warehouse.ledger import Summary
+
+SOCKETS = "spark.python.unix.domain.socket.dir"
+LONGEST_FOLDER_OF_SOCKETS = 60
+"""In characters: the path of a socket has at most 107, and Spark's name for one takes 42."""
 
 
 def start_session(settings: Settings) -> SparkSession:
     """Start Spark with the settings that the result depends on; the others are the deployment's (spark-defaults)."""
+    builder: SparkSession.Builder = SparkSession.builder
+    if SparkContext._active_spark_context is None:  # noqa: SLF001  sessions are known to their own thread only
+        builder = builder.config(map=make_own_folders())
     spark = (
-        SparkSession.builder.appName("web_traffic")
+        builder.appName("web_traffic")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.adaptive.enabled", "false")  # not supported on streams
         .config("spark.sql.shuffle.partitions", settings.shuffle_partitions)
@@ -38,6 +49,25 @@ def start_session(settings: Settings) -> SparkSession:
     )
     Thread(target=start_workers, args=[spark], daemon=True).start()
     return spark
+
+
+def make_own_folders() -> dict[str, Any]:
+    """Give the driver folders of this run's own for its temporary files, and return the properties that do it.
+
+    On a cluster the folders of the executors are the cluster's to clean.
+    """
+    SparkContext._ensure_initialized()  # noqa: SLF001  the JVM runs already, without a context; Spark has no other way
+    java = SparkContext._jvm.java.lang.System  # type: ignore[union-attr]  # noqa: SLF001
+    temporary = java.getProperty("java.io.tmpdir")
+    own = own_folder(Path(temporary))
+    java.setProperty("java.io.tmpdir", str(own))
+    conf, properties = SparkConf(), {}
+    if len(str(own)) > LONGEST_FOLDER_OF_SOCKETS and not conf.contains(SOCKETS):
+        properties[SOCKETS] = temporary
+    given = conf.get("spark.local.dir")
+    if given and (conf.get("spark.master") or "").startswith("local"):
+        properties["spark.local.dir"] = ",".join(str(own_folder(Path(folder))) for folder in given.split(","))
+    return properties
 
 
 def start_workers(spark: SparkSession) -> None:

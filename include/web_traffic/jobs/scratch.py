@@ -1,0 +1,46 @@
+"""A folder of its own for what Spark writes to the temporary folder, and the end of those that killed runs have left.
+
+A JVM that ends by itself removes its files; one that is killed leaves them. Each run works in a folder of its own, and
+holds a lock on it for as long as its process lives. The next run removes the folders whose lock is free.
+"""
+
+import fcntl
+import os
+import shutil
+import stat
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import IO
+
+LOCK = "lock"
+_held: list[IO[str]] = []
+"""Locks of this process, which end with it."""
+
+
+def own_folder(temporary: Path) -> Path:
+    """Make a folder for this process below `temporary`, and remove those of processes that have ended."""
+    parent = temporary / f"web_traffic-{os.getuid()}"
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = parent.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        return Path(mkdtemp(prefix="web_traffic-", dir=temporary))  # the name is taken by somebody else
+    with (parent / LOCK).open("w") as making:
+        fcntl.flock(making, fcntl.LOCK_EX)  # so that a folder without a lock is one that a killed process has made
+        for folder in parent.glob("run-*"):
+            _remove_if_ended(folder)
+        folder = Path(mkdtemp(prefix="run-", dir=parent))
+        lock = (folder / LOCK).open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _held.append(lock)
+    return folder
+
+
+def _remove_if_ended(folder: Path) -> None:
+    try:
+        with (folder / LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    except FileNotFoundError:
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
