@@ -1,6 +1,6 @@
 # The commands of the project; `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean test test-unit faults bench bench-quick lint constraints screenshot
+.PHONY: help setup demo up down status clean test test-unit faults mutants bench bench-quick lint constraints screenshot
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
 BIN := .venv/bin
@@ -41,6 +41,9 @@ test-unit: setup ## Run the tests that need no service, in less than a minute
 
 faults: setup ## Run the fault matrix where it was stopped, or one trial: CELL=K5 SEED=7 (LANES=2 for two at once)
 	$(BIN)/python -m tests.faults.matrix $(if $(CELL),--cell $(CELL)) $(if $(SEED),--seed $(SEED)) $(if $(TRIALS),--trials $(TRIALS)) $(if $(LANES),--lanes $(LANES))
+
+mutants: setup ## Put faults into a copy of the source, one at a time, and show that a test fails each time (ONLY="a name" for one)
+	$(BIN)/python -m tests.mutants $(if $(ONLY),--only "$(ONLY)")
 
 bench: setup ## Measure it against what else there is, and write docs/benchmarks.md (an hour; ONLY=large for a part)
 	PYTHONPATH=plugins $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
