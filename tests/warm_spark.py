@@ -4,6 +4,7 @@ A run is what the application does between its start and its end, with the setti
 `restate`, its output, and its exit code. The session lives on, so nothing of a run may be left in it for the next one.
 """
 
+import logging
 import os
 import shlex
 import subprocess
@@ -44,6 +45,7 @@ def warm_session() -> SparkSession:
         "PATH": os.pathsep.join((str(Path(sys.prefix, "bin")), os.environ.get("PATH", os.defpath))),
         "PYSPARK_SUBMIT_ARGS": shlex.join(["--properties-file", str(PROPERTIES_FILE), *conf, "pyspark-shell"]),
     }
+    logging.getLogger("py4j").setLevel(logging.WARNING)  # it would talk into a stream that is closed by then
     with pytest.MonkeyPatch.context() as patch, timed("start of the warm Spark"):
         for name, value in environment.items():
             patch.setenv(name, value)

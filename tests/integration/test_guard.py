@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,18 @@ def test_a_damaged_checkpoint_is_refused_and_rebuilt_without_losing_or_doubling_
     assert sorted(pipeline.windows().values()) == [1, 3]
     recount = pipeline.recount()
     assert recount.is_right, recount
+
+
+def test_a_rebuilt_checkpoint_counts_an_open_window_from_its_earliest_event(pipeline: Pipeline) -> None:
+    """That event is as far ahead of its Kafka timestamp as the clock skew allows."""
+    midnight = datetime(2026, 3, 29, tzinfo=UTC)
+    pipeline.produce(event("00:05"), at=midnight)
+    pipeline.produce(event("00:01"), event("00:07"), at=midnight + timedelta(minutes=7))
+    pipeline.run()
+    assert pipeline.run(REBUILD_CHECKPOINT="true")["open_after"] == 2
+    pipeline.produce(event("00:13"))
+    pipeline.run()
+    assert sorted(pipeline.windows().values()) == [1, 2]
 
 
 @pytest.mark.parametrize(

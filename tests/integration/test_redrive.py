@@ -4,6 +4,7 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
@@ -15,6 +16,7 @@ from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.kafka import describe_topic
 from web_traffic.redrive.__main__ import main
 from web_traffic.warehouse import redrives
+from web_traffic.warehouse.redrives import Redrive, RedriveLedger, Selection
 
 
 def test_events_whose_time_has_come_and_repaired_ones_are_counted_once_and_the_late_one_is_in_the_books(
@@ -113,6 +115,26 @@ def test_repaired_values_go_back_once_beside_the_original_ones(pipeline: Pipelin
         "SELECT value, repaired_value, redriven_at IS NOT NULL FROM etl.rejected_event ORDER BY record_offset"
     )
     assert kept == [(b"{", valid_events(2)[0], True), (b"[", valid_events(2)[1], True), (b"}", None, False)]
+
+
+def test_events_that_went_back_are_not_selected_again(pipeline: Pipeline) -> None:
+    reject(pipeline, *valid_events(2))
+    assert [redrive(pipeline, *ALL).stdout.splitlines()[-1] for _ in range(2)] == [
+        "2 of 2 selected events went back.",
+        "0 of 0 selected events went back.",
+    ]
+
+
+def test_an_event_stays_with_the_redrive_that_took_it_first(pipeline: Pipeline) -> None:
+    reject(pipeline, *valid_events(1))
+    with pipeline.connect() as connection:
+        ledger = RedriveLedger.alone(connection)
+        [[rejected]] = ledger.pages(Selection())
+        first, second = (Redrive(uuid4(), "an id", "a topic", {}, 1, AT) for _ in range(2))
+        for one in (first, second):
+            ledger.open(one, "both have read the same page", {rejected.place: None})
+            ledger.finish(one)
+        assert (len(ledger.records(first)), ledger.records(second)) == (1, [])
 
 
 def test_a_value_for_a_record_that_was_not_rejected_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:

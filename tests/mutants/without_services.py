@@ -8,8 +8,8 @@ MUTANTS = (
     Mutant(
         "rejected and future are swapped",
         f"{DOMAIN}/events.py",
-        'len(reasons) - future, "future": future',
-        'future, "future": len(reasons) - future',
+        "tally(len(reasons) - future, future)",
+        "tally(future, len(reasons) - future)",
         "unit/web_traffic/test_events.py",
         "test_an_event_ahead_of_its_limit_is_future_and_one_at_the_limit_is_not",
     ),
