@@ -114,9 +114,15 @@ class Checkpoint:
                 self.initial_offsets()
                 return None
             self.batch(planned)
+            self._read_operator()
             return self._damaged_state(planned, version=planned if committed != planned else planned + 1)
         except CheckpointError as error:
             return str(error)
+
+    def _read_operator(self) -> None:
+        """Read what Spark needs to count the open hits; a run goes on without the file, but not with half of it."""
+        if (self.folder / "state/0/_metadata/metadata").exists():
+            self._read("state/0/_metadata", "metadata", dict[str, Any])
 
     def _damaged_state(self, planned: int, version: int) -> str | None:
         """Name the file that is missing to load a version of the state: a snapshot, and each delta since."""
@@ -152,7 +158,7 @@ class Checkpoint:
         (offsets,) = offsets_by_topic.values()
         return dict(offsets)
 
-    def _read(self, log: str, batch_id: int, *line_types: Any) -> list[Any]:
+    def _read(self, log: str, batch_id: int | str, *line_types: Any) -> list[Any]:
         file = self.folder / log / str(batch_id)
         try:
             version, *lines = file.read_bytes().removeprefix(b"\0").splitlines()  # the Kafka source writes a NUL first

@@ -7,6 +7,7 @@ checkpoint. What does not hold is refused, with the way out; Spark would find so
 import getpass
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -86,7 +87,7 @@ def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topi
     newest, *older = read_last_records(connection, topic.id) or [{}]
     changed = changed_from(settings, topic, newest, older)
     kept = {partition: record for partition, record in newest.items() if _is_kept(partition, record, topic, changed)}
-    rebuild = _Rebuild(connection, topic, changed)
+    rebuild = _Rebuild(checkpoint, connection, topic, changed)
     if settings.rebuild_checkpoint:
         start = rebuild.start(settings.accept_data_loss, kept)
         require_readable(settings, topic, start.offsets or {})
@@ -128,7 +129,10 @@ def _agreed_span(
 class _Rebuild:
     """What a new checkpoint would begin with. It is asked for when it is needed: the ledger may be long."""
 
-    def __init__(self, connection: psycopg.Connection[Any], topic: Topic, changed: Offsets) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, connection: psycopg.Connection[Any], topic: Topic, changed: Offsets
+    ) -> None:
+        self._checkpoint = checkpoint
         self._connection = connection
         self._topic = topic
         self._changed = changed
@@ -146,8 +150,16 @@ class _Rebuild:
         return losses + (lost_records(span, self._topic, self._changed, is_rebuild=True) if span else [])
 
     def span(self) -> Span | None:
-        """What it would have to read, by the ledger; None if that has no batch of the topic."""
-        return read_rebuild_span(self._connection, self._topic.id)
+        """What it would have to read, by the ledger; None if that has batches, but of other topics.
+
+        With an empty ledger it begins where the old one began, if that can be read.
+        """
+        if self.past.newest_writer:
+            return read_rebuild_span(self._connection, self._topic.id)
+        with suppress(CheckpointError):
+            if initial := self._checkpoint.initial_offsets():
+                return Span(initial, {})
+        return None
 
     def way_out(self, said: Sequence[str]) -> str:
         """Add to what is wrong what a person has to ask for, and what comes of it."""

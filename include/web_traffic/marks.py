@@ -5,7 +5,6 @@ neither can the epochs of leaders, which a restored disk repeats. So each run ke
 next one looks whether they are still there.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 
@@ -17,7 +16,7 @@ from web_traffic.settings import Settings
 from web_traffic.warehouse.history import LastRecord, LastRecords
 
 NO_RECORD = (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET)  # noqa: SLF001  (those are their public names)
-LIMIT_SECONDS = 10
+LIMIT_SECONDS = 20
 LOOK_BACK = 3
 """Offsets before an end among which its last record is looked for: the end of a transaction takes an offset, too."""
 
@@ -80,23 +79,22 @@ def _records(settings: Settings, ranges: Mapping[str, range]) -> Iterator[tuple[
             "auto.offset.reset": "error",
             "fetch.wait.max.ms": 10,
             "fetch.message.max.bytes": 65_536,
-            "queued.min.messages": 1,
             "log_level": 2,
         }
     )
     try:
         consumer.assign([TopicPartition(settings.kafka_topic, number, at.start) for number, at in waiting.items()])
-        give_up_at = time.monotonic() + LIMIT_SECONDS
         while waiting:
-            message = consumer.poll(max(0, give_up_at - time.monotonic()))
+            message = consumer.poll(LIMIT_SECONDS)
             if message is None:
                 raise KafkaUnavailable(f"Kafka at {settings.kafka_url} has sent nothing for {LIMIT_SECONDS} s")
             partition, offset, is_record = _place(message)
             at = waiting.get(partition, range(0))
             if is_record and offset in at:
                 yield str(partition), LastRecord(offset, message.timestamp()[1], _digest(message.value()))
-            if not is_record or offset >= at.stop - 1:
-                waiting.pop(partition, None)
+            if partition in waiting and (not is_record or offset >= at.stop - 1):
+                del waiting[partition]
+                consumer.incremental_unassign([TopicPartition(settings.kafka_topic, partition)])
     except KafkaException as error:
         raise KafkaUnavailable(f"Kafka at {settings.kafka_url}: {error.args[0].str()}") from error
     finally:

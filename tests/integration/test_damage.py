@@ -106,12 +106,12 @@ FOUND_BEFORE_SPARK = (
     empty_the_newest_offsets,
     empty_the_newest_commit,
     lose_offsets_before_the_newest,
+    cut_operator_metadata,
 )
 FOUND_BY_SPARK = (
     cut_a_delta,
     cut_a_delta_with_a_checksum,
     scramble_a_delta,
-    cut_operator_metadata,
     cut_state_schema,
 )
 Damage = Callable[[Path], None]

@@ -10,10 +10,13 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from local_stack import Stack
+from tests.copies import DatabaseCopy
 from tests.faults.brokers import Cluster, running_brokers
+from tests.faults.stopped import wait_until
 from tests.integration.test_aggregate import event
 from tests.integration.test_guard import delete_records, recreate_topic, refusal
 from tests.pipeline import Pipeline, make_pipeline
+from web_traffic.kafka import KafkaUnavailable, end_offsets
 
 REBUILD = {"REBUILD_CHECKPOINT": "true"}
 ACCEPT = {"ACCEPT_DATA_LOSS": "true"}
@@ -125,6 +128,28 @@ def test_a_topic_that_is_made_anew_is_read_from_its_first_record(one_partition: 
     assert one_partition.run(**REBUILD, **ACCEPT)["read"] == 2
 
 
+def test_a_rebuild_over_an_empty_database_begins_where_the_checkpoint_began(
+    stack: Stack, one_partition: Pipeline
+) -> None:
+    one_partition.environment["STARTING_OFFSETS"] = "latest"
+    copy = DatabaseCopy(stack, one_partition)
+    one_partition.produce(event("00:01"))
+    one_partition.run()
+    one_partition.produce(event("00:02"), event("00:07"))
+    one_partition.run()
+    copy.restore()
+    assert "has fed another database, or this one was restored" in refusal(one_partition)
+    assert one_partition.run(**REBUILD)["read"] == 2
+    assert list(one_partition.windows().values()) == [1]
+
+
+def has_leader(pipeline: Pipeline) -> bool:
+    try:
+        return bool(end_offsets(pipeline.settings))
+    except KafkaUnavailable:
+        return False
+
+
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     with running_brokers(tmp_path / "brokers", 1) as cluster:
@@ -150,6 +175,7 @@ def test_a_log_that_was_restored_from_a_copy_is_refused_and_what_was_counted_fro
     shutil.rmtree(data)
     copy.rename(data)
     cluster.start(0)
+    wait_until(lambda: has_leader(pipeline), "a leader", within=60)
     if has_grown:
         pipeline.produce(event("00:14"), event("00:15"), event("00:16"))
         wrong = (

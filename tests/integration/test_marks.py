@@ -7,6 +7,7 @@ import pytest
 from confluent_kafka import Producer
 
 from local_stack import Stack
+from tests.faults.stopped import wait_until
 from tests.integration.test_guard import delete_records
 from tests.pipeline import Pipeline, make_pipeline
 from web_traffic.kafka import Topic, describe_topic
@@ -27,6 +28,9 @@ def in_a_transaction(pipeline: Pipeline, value: bytes, is_committed: bool) -> No
     producer.produce(pipeline.settings.kafka_topic, value)
     producer.flush(30)
     producer.commit_transaction(30) if is_committed else producer.abort_transaction(30)
+    wait_until(
+        lambda: describe_topic(pipeline.settings).end_offsets == {"0": 3}, "the end of the transaction", within=30
+    )
 
 
 def last(pipeline: Pipeline) -> tuple[Topic, LastRecords]:
@@ -42,6 +46,17 @@ def test_the_last_record_of_each_partition_that_was_read_is_kept(pipeline: Pipel
     }
     pipeline.produce(*[b"more"] * 10)
     assert changed_from(pipeline.settings, describe_topic(pipeline.settings), kept, []) == {}
+
+
+def test_records_in_the_middle_of_large_batches_are_found_without_reading_what_follows(pipeline: Pipeline) -> None:
+    values = [b"%d" % number * 200 for number in range(10_000)]
+    pipeline.produce(*values)
+    topic, kept = last(pipeline)
+    in_the_middle = {partition: end // 2 for partition, end in topic.end_offsets.items()}
+    middle = last_records(pipeline.settings, topic.first_offsets, in_the_middle)
+    assert {partition: record.offset + 1 for partition, record in middle.items()} == in_the_middle
+    assert changed_from(pipeline.settings, topic, middle, []) == {}
+    assert changed_from(pipeline.settings, topic, kept, []) == {}
 
 
 @pytest.mark.parametrize("is_committed", [True, False])

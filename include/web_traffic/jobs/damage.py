@@ -6,10 +6,14 @@ from contextlib import contextmanager
 
 from web_traffic.guard import REBUILD, CheckpointMismatch
 
-OPENING = re.compile(r"\[(?:CANNOT_LOAD_STATE_STORE|STDS_|STATE_STORE_|STREAMING_STATEFUL_|STREAMING_CHECKPOINT_)")
+OPENING = re.compile(
+    r"\[(?:CANNOT_LOAD_STATE_STORE|STDS_|STATE_STORE_|STREAMING_STATEFUL_|STREAMING_CHECKPOINT_)|"
+    r"\.streaming\.state\.(?:OperatorStateMetadata|StateSchema|SchemaHelper)"
+)
 """Spark was opening the checkpoint or its state."""
 DAMAGE = re.compile(
-    r"EOFException|ChecksumException|FileNotFoundException|NegativeArraySizeException|Stream is corrupted|"
+    r"EOFException|ChecksumException|FileNotFoundException|NegativeArraySizeException|UTFDataFormatException|"
+    r"JsonParseException|Stream is corrupted|"
     r"CANNOT_READ_|STDS_FAILED_TO_READ|MISSING_STATE_DIRECTORY|MISSING_METADATA_FILE|VALIDATION_FAILURE"
 )
 """It found other things there than it had written. Other errors, as of a disk or a network, may be temporary."""
