@@ -31,8 +31,7 @@ def assert_all_is_there(pipeline: Pipeline, windows: int) -> None:
     assert recount.is_right, recount
 
 
-@pytest.mark.parametrize("more_events", [True, False])
-@pytest.mark.parametrize("runs_behind", [1, 2, 4])
+@pytest.mark.parametrize(("runs_behind", "more_events"), [(1, True), (1, False), (2, True), (4, False)])
 def test_a_database_older_than_the_checkpoint_is_refused_and_a_rebuild_brings_every_window_back(
     stack: Stack, pipeline: Pipeline, runs_behind: int, more_events: bool
 ) -> None:
