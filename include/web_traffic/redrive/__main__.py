@@ -34,8 +34,9 @@ now, such as events from the future whose time has come, or events whose value y
 The next run of the DAG counts them, each in the window of its event_time. A window that is closed already is not
 opened again: the run drops such an event as late, and says so in its books; only a restatement counts it.
 
-If the command is interrupted, or Kafka or PostgreSQL is away, start it again: it first finds out what has become of
-the events that were under way.
+If the command is interrupted, or Kafka or PostgreSQL is away, start it again with the same arguments: it first finds
+out what has become of the events that were under way. It also finds events that went back before the database was
+restored from an older copy. For that it reads what has come into the topic since the last redrive.
 """
 EPILOG = f"""\
 {fill(f"Reasons: {'; '.join(Reason)}.", 119)}

@@ -1,12 +1,15 @@
-"""How an event goes back to the topic once, whatever dies when.
+"""How an event goes back to the topic once, whatever dies when, and whatever was restored from a copy.
 
 1. One PostgreSQL transaction enters a redrive as `sending`, with the ends of the topic, and lets it take its events.
-2. One Kafka transaction sends the records, each with the redrive's id as a header.
+2. One Kafka transaction sends the records. The headers of each name the redrive, and the place of the rejected record.
 3. One PostgreSQL transaction notes the redrive as `done`.
 
 A process that dies in between leaves a redrive as `sending`. The next one settles it before it does anything else: it
-opens the one transactional id, so that nobody can commit the old transaction any more, and looks for the header behind
-the ends that were noted. Found: the redrive is done. Not found: it is sent again.
+opens the one transactional id, so that nobody can commit the old transaction any more, and looks for the redrive
+behind the ends that were noted. Found: the redrive is done. Not found: its events are free again.
+
+Then it looks in the topic for events that went back and are free in the ledger, as after a restore of the database,
+and enters their redrives. It reads only what no redrive has looked at before.
 
 An advisory lock keeps redrives apart. Should one lose its connection, and with it the lock, but live on, then its
 next step fails: 1 and 3 for want of the connection, 2 because the later one has opened the transactional id. It opens
@@ -21,7 +24,7 @@ from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.kafka import Topic, describe_topic
 from web_traffic.redrive.judging import VALID, Candidate, Report, verdict
-from web_traffic.redrive.topic import RedriveTopic, TooLarge, is_in_topic
+from web_traffic.redrive.topic import RedriveTopic, TooLarge, redriven_records
 from web_traffic.settings import Settings
 from web_traffic.warehouse.redrives import Redrive, RedriveLedger
 
@@ -44,28 +47,39 @@ class Redriver:
         self._topic = RedriveTopic(settings)
 
     def settle(self, assume: str | None) -> None:
-        """Bring an interrupted redrive to its end.
+        """Bring the ledger up to what is in the topic.
 
-        `assume` decides where Kafka can't: the records were `sent`, or were `lost` and may be selected again.
-        Otherwise `Untraceable` is raised.
+        An interrupted redrive is brought to its end; `assume` decides where Kafka can't: the records were `sent`, or
+        were `lost` and may be selected again. Otherwise `Untraceable` is raised.
         """
-        redrive = self._ledger.unsettled()
-        if redrive is None:
-            return
+        if redrive := self._ledger.unsettled():
+            self._settle(redrive, assume)
+        self._search()
+
+    def _settle(self, redrive: Redrive, assume: str | None) -> None:
         try:
             is_sent = self._is_sent(redrive)
         except Untraceable:
             if assume not in ASSUMPTIONS:
                 raise
-            self._tell(f"{redrive} was interrupted: its {redrive.events:,} events are taken as {assume}")
-            self._ledger.finish(redrive) if assume == "sent" else self._ledger.withdraw(redrive)
-            return
-        if is_sent:
-            self._tell(f"{redrive} was interrupted: its {redrive.events:,} events are in the topic")
-            self._ledger.finish(redrive)
+            is_sent = assume == "sent"
+            outcome = f"are taken as {assume}"
         else:
-            self._tell(f"{redrive} was interrupted: its {redrive.events:,} events are sent again")
-            self._send(redrive, describe_topic(self._settings))
+            outcome = "are in the topic" if is_sent else "are not in the topic, and can be selected again"
+        self._ledger.finish(redrive) if is_sent else self._ledger.withdraw(redrive)
+        self._tell(f"{redrive} was interrupted: its {redrive.events:,} events {outcome}")
+
+    def _search(self) -> None:
+        """Enter redrives that are in the topic and not in the ledger.
+
+        What retention has deleted can't be found: the ledger is then believed.
+        """
+        topic = describe_topic(self._settings)
+        wanted = self._ledger.search_from(topic.id, list(topic.end_offsets))
+        start = {number: max(offset, topic.first_offsets[number]) for number, offset in wanted.items()}
+        found = list(redriven_records(self._settings, start, self._tell))
+        if entered := self._ledger.enter_found(topic.id, topic.name, topic.end_offsets, found):
+            self._tell(f"{entered:,} events are in the topic already, by redrives that the database does not know")
 
     def redrive(self, pages: Iterable[Sequence[Candidate]]) -> Report:
         """Send back those of the candidates that are valid now, and report on all."""
@@ -103,7 +117,8 @@ class Redriver:
             raise _untraceable(redrive, f"the topic {topic.name} was made anew since")
         starts = {number: redrive.end_offsets.get(number, 0) for number in topic.end_offsets}
         held = {number: max(start, topic.first_offsets[number]) for number, start in starts.items()}
-        is_sent = is_in_topic(self._settings, redrive.redrive_id, held)
+        found = redriven_records(self._settings, held, self._tell)
+        is_sent = any(record.redrive_id == redrive.redrive_id for record in found)
         if not is_sent and held != starts:
             raise _untraceable(redrive, f"retention has deleted records of {topic.name} since")
         return is_sent

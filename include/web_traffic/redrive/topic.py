@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -15,13 +16,14 @@ from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.kafka import LATEST, KafkaUnavailable, Topic
 from web_traffic.settings import Settings
-from web_traffic.warehouse.redrives import Record
+from web_traffic.warehouse.redrives import Place, Record, Redriven
 
 REDRIVE_ID = "redrive-id"
 REDRIVEN_FROM = "redriven-from"
 TIMEOUT_SECONDS = 20
 SEND_SECONDS = 30
-_MESSAGES_AT_ONCE = 1_000
+PROGRESS_SECONDS = 10
+_MESSAGES_AT_ONCE = 200
 _PRODUCER = {
     "acks": "all",
     "compression.type": "lz4",
@@ -118,24 +120,53 @@ class RedriveTopic:
             raise self._unavailable(cause.str()) from error
 
 
-def is_in_topic(settings: Settings, redrive_id: UUID, start: Offsets) -> bool:
-    """Whether committed records of the redrive lie at these offsets, one for each partition, or behind them.
+def redriven_records(settings: Settings, start: Offsets, tell: Callable[[str], None]) -> Iterator[Redriven]:
+    """Yield the committed records of redrives at these offsets, one for each partition, or behind them.
 
-    Right only once no process can commit them any more. What other producers have open holds the view up: then, as
+    Complete once no process can commit any more. What other producers have open holds the view up: then, as
     when no broker answers, it raises `KafkaUnavailable`.
     """
     places = [TopicPartition(settings.kafka_topic, int(number), offset) for number, offset in start.items()]
-    wanted = (REDRIVE_ID, str(redrive_id).encode())
     consumer = Consumer(_CONSUMER | {"bootstrap.servers": settings.kafka_url})
     try:
         ends = _written(settings, places)
         missing = {place.partition: end for place, end in zip(places, ends, strict=True) if place.offset < end}
-        consumer.assign([place for place in places if place.partition in missing])
-        return any(wanted in (message.headers() or []) for message in _read(consumer, settings, missing))
+        assigned = [place for place in places if place.partition in missing]
+        progress = Progress(sum(missing[place.partition] - place.offset for place in assigned), tell)
+        consumer.assign(assigned)
+        for message in _read(consumer, settings, missing):
+            progress.add()
+            if redriven := _redriven(message):
+                yield redriven
     except KafkaException as error:
         raise KafkaUnavailable(f"Kafka at {settings.kafka_url}: {error.args[0].str()}") from error
     finally:
         consumer.close()
+
+
+class Progress:
+    """Tells now and then how far the search in the topic is."""
+
+    def __init__(self, offsets: int, tell: Callable[[str], None]) -> None:
+        self._offsets = offsets
+        self._tell = tell
+        self._read = 0
+        self._told_at = time.monotonic()
+
+    def add(self) -> None:
+        """Count a record."""
+        self._read += 1
+        if time.monotonic() - self._told_at > PROGRESS_SECONDS:
+            self._told_at = time.monotonic()
+            self._tell(f"searched {self._read:,} of {self._offsets:,} records for events that went back before")
+
+
+def _redriven(message: Message) -> Redriven | None:
+    headers: dict[str, Any] = dict(message.headers() or [])
+    try:
+        return Redriven(Place.parse(str(headers[REDRIVEN_FROM], "utf-8")), UUID(str(headers[REDRIVE_ID], "utf-8")))
+    except (KeyError, TypeError, ValueError):  # of a producer, which may have such headers of its own
+        return None
 
 
 def _written(settings: Settings, places: list[TopicPartition]) -> list[int]:

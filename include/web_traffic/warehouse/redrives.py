@@ -33,6 +33,15 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return f"{self.topic_id}/{self.partition}/{self.offset}"
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the place that `str` has written; raises `ValueError`."""
+        topic_id, partition, offset = text.rsplit("/", 2)
+        place = cls(topic_id, int(partition), int(offset))
+        if "\0" in topic_id or not (0 <= place.partition < 2**31 and 0 <= place.offset < 2**63):
+            raise ValueError(f"{text!r} is no place of a record")
+        return place
+
 
 @dataclass(frozen=True, slots=True)
 class RejectedEvent:
@@ -88,6 +97,13 @@ class Record(NamedTuple):
 
     place: Place
     value: bytes
+
+
+class Redriven(NamedTuple):
+    """A record of the topic that was sent for a rejected event."""
+
+    place: Place
+    redrive_id: UUID
 
 
 class RedriveLedger:
@@ -165,6 +181,24 @@ class RedriveLedger:
     def finish(self, redrive: Redrive) -> None:
         """Note that its records are in the topic."""
         self._change("finish_redrive", redrive)
+
+    def search_from(self, topic_id: str, partitions: Sequence[str]) -> Offsets:
+        """Return from which offsets on the topic may hold redriven records that are not in the ledger.
+
+        A partition that can't hold any is left out.
+        """
+        figures = {"topic_id": topic_id, "partitions": [int(partition) for partition in partitions]}
+        with self._connection.transaction():
+            return dict(self._connection.execute(statement("redrive_search"), figures).fetchall())
+
+    def enter_found(self, topic_id: str, topic: str, end_offsets: Offsets, found: Sequence[Redriven]) -> int:
+        """Let redrives that were found in the topic before `end_offsets` have their events, and return how many."""
+        about = {"topic_id": topic_id, "topic": topic, "end_offsets": Jsonb(end_offsets)}
+        columns = _columns([record.place for record in found]) | {
+            "redrive_ids": [record.redrive_id for record in found]
+        }
+        with self._connection.transaction():
+            return self._connection.execute(statement("enter_found_redrives"), about | columns).rowcount
 
     def withdraw(self, redrive: Redrive) -> None:
         """Note that none of its records is in the topic, and give its events free."""
