@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,10 @@ from local_stack.rest import AirflowApi
 from tests.faults.stopped import wait_until
 from tests.integration.alerts.observe import RUN_SECONDS, Inbox, text
 from tests.pipeline import Pipeline
+from tests.whole_stack import FirstRun
 
 DAG = "web_traffic"
 MAIL_SECONDS = 30
-REVOKED = "INSERT ON etl.staged_window"
 
 
 @pytest.fixture
@@ -55,24 +55,24 @@ def task(api: AirflowApi, run_id: str, task_id: str) -> tuple[str, int]:
 def test_a_run_that_fails_in_a_worker_is_a_mail_with_the_cause_and_not_tried_again(
     live: AirflowApi, warehouse: Pipeline, inbox: Inbox
 ) -> None:
-    now = datetime.now(UTC)
-    warehouse.produce_traffic(20_000, seed=11, start=now - timedelta(hours=1), end=now)
-    with revoked(warehouse, "INSERT ON etl.staged_window"):
+    warehouse.produce(b"broken")
+    with revoked(warehouse, "INSERT ON etl.rejected_event"):
         live.unpause(DAG)
-        wait_until(lambda: bool(live.runs(DAG)), "a scheduled run", RUN_SECONDS)
-        run_id = live.runs(DAG)[-1]["dag_run_id"]
+        run_id = live.trigger(DAG)
         live.wait_for_run(DAG, run_id, RUN_SECONDS)
         body = mail(inbox, "[error] task aggregate of web_traffic failed")
     assert task(live, run_id, "aggregate") == ("failed", 1)
-    assert "Error:     InsufficientPrivilege: permission denied for table staged_window; grant the role" in body
+    assert "Error:     InsufficientPrivilege: permission denied for table rejected_event; grant the role" in body
     assert "Next step: the error says what to do; then clear the task\n" in body
     live.wait_for_run(DAG, live.trigger(DAG), RUN_SECONDS)
     mail(inbox, "[recovered] task aggregate of web_traffic failed")
 
 
-def test_a_restatement_that_is_refused_is_a_mail_with_its_reason(live: AirflowApi, inbox: Inbox) -> None:
+def test_a_restatement_that_is_refused_is_a_mail_with_its_reason(
+    live: AirflowApi, first_run: FirstRun, inbox: Inbox
+) -> None:
     live.unpause(DAG)
-    now = datetime.now(UTC).timestamp() // 300 * 300
+    now, end = (at.timestamp() // 300 * 300 for at in (datetime.now(UTC), first_run.end))
 
     def restate(begin: float) -> str:
         start, end = (datetime.fromtimestamp(at, UTC).isoformat() for at in (begin, begin + 300))
@@ -86,7 +86,7 @@ def test_a_restatement_that_is_refused_is_a_mail_with_its_reason(live: AirflowAp
     assert "Error:     NotSealed: " in body
     assert "Cannot execute" not in body
     assert "Next step: the error says what to do; then clear the task\n" in body
-    restate(now - 1800)
+    restate(end - 1800)
     mail(inbox, "[recovered] task restate of web_traffic failed")
 
 
