@@ -14,7 +14,8 @@ from local_stack import Stack
 from local_stack.environment import LOOPBACK, VAR
 from local_stack.postgres import make_warehouse
 from local_stack.spark import submit_environment
-from web_traffic.kafka import TopicMissing, describe_topic
+from web_traffic.kafka import describe_topic
+from web_traffic.kafka_client import TopicMissing
 from web_traffic.settings import Settings
 from web_traffic.traffic import Traffic, Truth
 from web_traffic.traffic.generator import Event

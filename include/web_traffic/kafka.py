@@ -1,63 +1,38 @@
 """The broker's side of Kafka, without Spark: the topic and its end offsets."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import NamedTuple
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import (
+    TIMESTAMP_NOT_AVAILABLE,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from web_traffic.checkpoint import Offsets
-from web_traffic.errors import NeedsAttention
+from web_traffic.kafka_client import LeaderUnknown, asking
 from web_traffic.settings import Settings
 
 TIMEOUT_SECONDS = 20
 EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-
-
-class KafkaUnavailable(ConnectionError):
-    """No broker answers; the message names the address."""
-
-
-class LeaderUnknown(KafkaUnavailable):
-    """A partition has no leader that all brokers know of yet, as happens after a start or a failure."""
-
-
-class TopicMissing(NeedsAttention):
-    """The broker does not have the topic."""
-
-
-class KafkaRefused(NeedsAttention):
-    """The broker does not let this client in, or does not give it what it asks for; the message has its words."""
-
-
-class TopicNotMade(NeedsAttention):
-    """The broker does not make the topic; the message has its words."""
-
-
-NOT_ALLOWED = (
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-)
-NOT_LET_IN = (
-    KafkaError.SASL_AUTHENTICATION_FAILED,
-    KafkaError.UNSUPPORTED_SASL_MECHANISM,
-    KafkaError._AUTHENTICATION,  # noqa: SLF001  the client's own codes begin with an underscore
-)
-NAME_UNKNOWN = KafkaError._RESOLVE  # noqa: SLF001
-BAD_TOPIC = (
-    KafkaError.TOPIC_EXCEPTION,
-    KafkaError.INVALID_PARTITIONS,
-    KafkaError.INVALID_CONFIG,
-    KafkaError.INVALID_REQUEST,
-    KafkaError.POLICY_VIOLATION,
-)
-"""Why a broker will never make a topic. Of too few brokers there may be more at the next try."""
+_UNCOMMITTED = {
+    "group.id": "web_traffic_check",  # the client wants a name; nothing is committed under it
+    "enable.auto.commit": False,
+    "isolation.level": "read_uncommitted",
+    "auto.offset.reset": "earliest",
+    "fetch.max.bytes": 1_000_000,
+    "log_level": 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +45,8 @@ class Topic:
     first_offsets: Offsets
     end_offsets: Offsets
     """Exclusive."""
+    waiting: Offsets
+    """How many records lie behind these ends: those of an open transaction, and all that came after it."""
 
 
 class Found(NamedTuple):
@@ -86,7 +63,7 @@ def ensure_topic(settings: Settings) -> bool:
 
     Raises `KafkaUnavailable`, `KafkaRefused` or `TopicNotMade`.
     """
-    with _asking(settings) as admin:
+    with asking(settings) as admin:
         if _exists(admin, settings):
             return False
         topic = NewTopic(settings.kafka_topic, num_partitions=settings.kafka_topic_partitions)
@@ -109,15 +86,19 @@ def ensure_topic(settings: Settings) -> bool:
 def describe_topic(settings: Settings) -> Topic:
     """Return what the broker says of the topic; raises `KafkaUnavailable`, `KafkaRefused` or `TopicMissing`."""
     names = TopicCollection([settings.kafka_topic])
-    with _asking(settings) as admin:
+    with asking(settings) as admin:
         answer = admin.describe_topics(names, request_timeout=TIMEOUT_SECONDS)[settings.kafka_topic]
         description = answer.result(2 * TIMEOUT_SECONDS)
         partitions = [partition.id for partition in description.partitions]
+        # In this order: records that come meanwhile do not count as waiting.
+        written = _offsets(admin, settings, partitions, LATEST, IsolationLevel.READ_UNCOMMITTED)
+        ends = _offsets(admin, settings, partitions, LATEST)
         return Topic(
             name=settings.kafka_topic,
             id=str(description.topic_id),
             first_offsets=_offsets(admin, settings, partitions, EARLIEST),
-            end_offsets=_offsets(admin, settings, partitions, LATEST),
+            end_offsets=ends,
+            waiting={partition: max(written[partition] - end, 0) for partition, end in ends.items()},
         )
 
 
@@ -127,7 +108,7 @@ def is_compacted(settings: Settings) -> bool:
     Raises `KafkaUnavailable`.
     """
     resource = ConfigResource(ConfigResource.Type.TOPIC, settings.kafka_topic)
-    with _asking(settings) as admin:
+    with asking(settings) as admin:
         try:
             answer = admin.describe_configs([resource], request_timeout=TIMEOUT_SECONDS)[resource]
             return "compact" in str(answer.result(2 * TIMEOUT_SECONDS)["cleanup.policy"].value)
@@ -150,7 +131,7 @@ def find_since(settings: Settings, topic: Topic, times_ms: Iterable[int]) -> lis
 
     Raises `KafkaUnavailable` or `KafkaRefused`.
     """
-    with _asking(settings) as admin:
+    with asking(settings) as admin:
         return [_find_since(admin, topic, at_ms) for at_ms in times_ms]
 
 
@@ -169,11 +150,42 @@ def _find_since(admin: AdminClient, topic: Topic, at_ms: int) -> dict[str, Found
     }
 
 
-def _offsets(admin: AdminClient, settings: Settings, partitions: list[int], which: OffsetSpec) -> Offsets:
+def timestamps_at(settings: Settings, offsets: Offsets) -> dict[str, datetime | None]:
+    """Return the Kafka timestamps of the records at these offsets, or next to them, whether they are readable or not.
+
+    None stands for a record without a plausible timestamp, and for a broker that does not answer in time.
+    """
+    consumer = Consumer(_UNCOMMITTED | {"bootstrap.servers": settings.kafka_url})
+    places = [TopicPartition(settings.kafka_topic, int(partition), offset) for partition, offset in offsets.items()]
+    found: dict[str, datetime | None] = {}
+    try:
+        consumer.assign(places)
+        until = time.monotonic() + TIMEOUT_SECONDS
+        while len(found) < len(offsets) and time.monotonic() < until:
+            message = consumer.poll(1)
+            if message is not None and not message.error():
+                found.setdefault(str(message.partition()), _instant(*message.timestamp()))
+    finally:
+        consumer.close()
+    return {partition: found.get(partition) for partition in offsets}
+
+
+def _instant(kind: int, milliseconds: int) -> datetime | None:
+    try:
+        return None if kind == TIMESTAMP_NOT_AVAILABLE else datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, ValueError):
+        return None
+
+
+def _offsets(
+    admin: AdminClient,
+    settings: Settings,
+    partitions: list[int],
+    which: OffsetSpec,
+    isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
+) -> Offsets:
     wanted = {TopicPartition(settings.kafka_topic, partition): which for partition in partitions}
-    futures = admin.list_offsets(
-        wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_SECONDS
-    )
+    futures = admin.list_offsets(wanted, isolation_level=isolation, request_timeout=TIMEOUT_SECONDS)
     return {str(place.partition): future.result(2 * TIMEOUT_SECONDS).offset for place, future in futures.items()}
 
 
@@ -186,43 +198,3 @@ def _exists(admin: AdminClient, settings: Settings) -> bool:
             return False
         raise
     return True
-
-
-@contextmanager
-def _asking(settings: Settings) -> Iterator[AdminClient]:
-    """Give a client whose errors become ours; its answers end with it."""
-    said: list[KafkaError] = []
-    options: dict[str, Any] = {"bootstrap.servers": settings.kafka_url, "log_level": 0, "error_cb": said.append}
-    admin = AdminClient(options)
-    try:
-        yield admin
-    except (KafkaException, TimeoutError) as error:
-        admin.poll(0)  # it hands over what the client said meanwhile of its connections
-        answer = error.args[0] if isinstance(error, KafkaException) else None
-        raise _explained(settings, answer, said) from error
-
-
-def _explained(settings: Settings, answer: KafkaError | None, said: list[KafkaError]) -> Exception:
-    """Return the error for an answer, or for its absence, with the words of the broker or of the client."""
-    topic, where = f"topic {settings.kafka_topic}", f"Kafka at {settings.kafka_url}"
-    errors = {error.code(): error.str() for error in (*said, *([answer] if answer else []))}
-    code = answer.code() if answer else None
-    if words := _first(errors, NOT_ALLOWED):
-        return KafkaRefused(f"{where}, {topic}: {words}; give the client the rights (ACLs) that it lacks")
-    if words := _first(errors, NOT_LET_IN):
-        return KafkaRefused(f"{where}: {words}; correct the client's login or the broker's")
-    if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
-        return TopicMissing(f"{topic} does not exist at {settings.kafka_url}")
-    if code in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE):
-        return LeaderUnknown(f"{topic} at {settings.kafka_url}: {errors[code]}")
-    if code in BAD_TOPIC:
-        return TopicNotMade(f"{where} does not make the {topic}: {errors[code]}; have it made by the administrator")
-    if words := errors.get(NAME_UNKNOWN):
-        return KafkaUnavailable(f"{where}: {words}; the name is in KAFKA_URL or the broker's advertised.listeners")
-    if code is not None and code > 0:  # the broker's own
-        return KafkaUnavailable(f"{where}, {topic}: {errors[code]}")
-    return KafkaUnavailable(f"no Kafka broker answers at {settings.kafka_url}: is it up?")
-
-
-def _first(errors: dict[int, str], codes: tuple[int, ...]) -> str | None:
-    return next((errors[code] for code in codes if code in errors), None)

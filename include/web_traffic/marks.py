@@ -11,7 +11,8 @@ from hashlib import sha256
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from web_traffic.checkpoint import Offsets
-from web_traffic.kafka import KafkaUnavailable, Topic, is_compacted
+from web_traffic.kafka import Topic, is_compacted
+from web_traffic.kafka_client import KafkaUnavailable
 from web_traffic.settings import Settings
 from web_traffic.warehouse.history import LastRecord, LastRecords
 

@@ -82,7 +82,7 @@ def ask_gate(params: Mapping[str, Any] | None) -> "Decision":
     """Compare the broker's offsets with the books; what a person asks for in the form is never skipped."""
     from web_traffic.checkpoint import Checkpoint
     from web_traffic.gate import decide
-    from web_traffic.kafka import end_offsets
+    from web_traffic.kafka import describe_topic
 
     hook = PostgresHook(POSTGRES)
 
@@ -91,9 +91,12 @@ def ask_gate(params: Mapping[str, Any] | None) -> "Decision":
         return hook.get_first(closed, (str(query_id), batch_id)) is not None
 
     settings = job_settings()
+    topic = describe_topic(settings)
     is_asked_for = bool(params and (params["rebuild_checkpoint"] or params["accept_data_loss"]))
-    decision = decide(Checkpoint(settings.checkpoint_location), end_offsets(settings), is_in_books, is_asked_for)
+    decision = decide(Checkpoint(settings.checkpoint_location), topic.end_offsets, is_in_books, is_asked_for)
     log.info("%s: Spark %s", decision.reason, "runs" if decision.must_run else "is skipped")
+    if waiting := sum(topic.waiting.values()):
+        log.warning("%s more records can't be read yet: a producer holds a transaction open", waiting)
     return decision
 
 

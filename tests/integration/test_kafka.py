@@ -20,7 +20,8 @@ from tests.pipeline import Pipeline, make_topic
 from web_traffic import kafka
 from web_traffic.checkpoint import Checkpoint
 from web_traffic.gate import decide
-from web_traffic.kafka import KafkaUnavailable, TopicMissing, end_offsets, ensure_topic
+from web_traffic.kafka import end_offsets, ensure_topic
+from web_traffic.kafka_client import KafkaUnavailable, TopicMissing
 from web_traffic.settings import Settings
 
 

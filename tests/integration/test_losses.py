@@ -16,7 +16,8 @@ from tests.faults.stopped import wait_until
 from tests.integration.test_aggregate import event
 from tests.integration.test_guard import delete_records, recreate_topic, refusal
 from tests.pipeline import Pipeline, make_pipeline
-from web_traffic.kafka import KafkaUnavailable, end_offsets
+from web_traffic.kafka import end_offsets
+from web_traffic.kafka_client import KafkaUnavailable
 
 REBUILD = {"REBUILD_CHECKPOINT": "true"}
 ACCEPT = {"ACCEPT_DATA_LOSS": "true"}

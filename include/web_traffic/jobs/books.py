@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from web_traffic.checkpoint import Batch, Checkpoint
-from web_traffic.kafka import KafkaUnavailable, Topic
+from web_traffic.kafka import Topic
+from web_traffic.kafka_client import KafkaUnavailable
 from web_traffic.marks import last_records
 from web_traffic.settings import Settings
 from web_traffic.source import FIGURES, decode_records, read_batch

@@ -41,7 +41,8 @@ def lag(settings: Settings) -> dict[str, Any]:
     partitions = []
     for partition, end in sorted(topic.end_offsets.items(), key=lambda item: int(item[0])):
         reached = max(read_to.get(partition, 0), topic.first_offsets[partition])
-        partitions.append({"partition": int(partition), "end": end, "read_to": reached, "lag": max(end - reached, 0)})
+        figures = {"end": end, "read_to": reached, "lag": max(end - reached, 0), "waiting": topic.waiting[partition]}
+        partitions.append({"partition": int(partition), **figures})
     return {
         "topic": topic.name,
         "partitions": partitions,

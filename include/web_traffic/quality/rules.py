@@ -117,6 +117,14 @@ RULES = (
     ),
     DQRule("lag", "freshness", "warn", "Offsets that no batch has read", "at most 1,000,000 offsets", limit=1_000_000),
     DQRule(
+        "open_transaction",
+        "freshness",
+        "warn",
+        "Records that can't be read, since a producer holds a transaction open",
+        "none for more than 60 seconds: end the transaction, or its producer",
+        limit=60,
+    ),
+    DQRule(
         "rejected_share_warning",
         "validity",
         "warn",

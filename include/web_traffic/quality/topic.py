@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from web_traffic.kafka import Topic, describe_topic, find_since
+from web_traffic.kafka import Topic, describe_topic, find_since, timestamps_at
 from web_traffic.kafka_time import milliseconds
 from web_traffic.quality.runner import Scope, statement
 from web_traffic.recount.rules import Hit, classify, written
@@ -35,12 +35,23 @@ def run_scope(settings: Settings, connection: psycopg.Connection[Any]) -> Scope:
     with connection.transaction():
         [(run_id, since, until)] = connection.execute(statement("run_scope")).fetchall()
     topic = describe_topic(settings)
-    observed: dict[str, Any] = {"end_offsets": topic.end_offsets}
+    observed: dict[str, Any] = {"end_offsets": topic.end_offsets, "waiting": _waiting(settings, topic)}
     if newest_event_at := _newest_event_at(settings, topic):
         observed["newest_event_at"] = newest_event_at
     if windows := list(_newest_windows(since, until)):
         observed |= _observe_windows(settings, connection, topic, windows, seed=run_id)
     return Scope(settings.run_name, run_id, since, until, observed)
+
+
+def _waiting(settings: Settings, topic: Topic) -> dict[str, Any]:
+    """Return how many records wait behind an open transaction, and since when, by partition."""
+    behind = {partition: topic.end_offsets[partition] for partition, records in topic.waiting.items() if records}
+    if not behind:
+        return {}
+    return {
+        partition: {"records": topic.waiting[partition], "since": at and at.isoformat()}
+        for partition, at in timestamps_at(settings, behind).items()
+    }
 
 
 def _newest_event_at(settings: Settings, topic: Topic) -> str | None:

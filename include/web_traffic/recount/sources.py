@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from web_traffic.kafka import KafkaUnavailable, TopicMissing, describe_topic
+from web_traffic.kafka import describe_topic
+from web_traffic.kafka_client import KafkaUnavailable, TopicMissing
 from web_traffic.recount.counting import Batch, Place, Ranges, Record, Window
 from web_traffic.recount.gaps import missing, without_lost
 from web_traffic.recount.restating import Restatement

@@ -11,7 +11,8 @@ from textwrap import fill
 import psycopg
 
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
-from web_traffic.kafka import KafkaUnavailable, describe_topic
+from web_traffic.kafka import describe_topic
+from web_traffic.kafka_client import KafkaUnavailable
 from web_traffic.reasons import Reason
 from web_traffic.redrive.candidates import Pages, repaired, selected
 from web_traffic.redrive.files import export, read_values

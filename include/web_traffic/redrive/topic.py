@@ -14,7 +14,8 @@ from confluent_kafka.admin import AdminClient
 from web_traffic.checkpoint import Offsets
 from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
-from web_traffic.kafka import LATEST, KafkaUnavailable, Topic
+from web_traffic.kafka import LATEST, Topic
+from web_traffic.kafka_client import KafkaUnavailable
 from web_traffic.settings import Settings
 from web_traffic.warehouse.redrives import Place, Record, Redriven
 

@@ -5,7 +5,7 @@ import pytest
 from airflow.sdk import RetryAction
 
 from web_traffic.errors import NeedsAttention
-from web_traffic.kafka import KafkaRefused, KafkaUnavailable
+from web_traffic.kafka_client import KafkaRefused, KafkaUnavailable
 from web_traffic_airflow.operators import SparkRunFailed
 from web_traffic_airflow.retries import BY_CAUSE
 

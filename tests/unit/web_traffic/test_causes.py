@@ -5,7 +5,7 @@ import pytest
 
 from web_traffic.causes import LONGEST_LINE, explain
 from web_traffic.errors import NeedsAttention
-from web_traffic.kafka import KafkaUnavailable
+from web_traffic.kafka_client import KafkaUnavailable
 from web_traffic.traces import innermost
 
 WORKER = """\

@@ -58,6 +58,7 @@ function lagNow(lag, data) {
         ["Read up to", (one) => number(one.read_to), "number"],
         ["End", (one) => number(one.end), "number"],
         ["Lag", (one) => number(one.lag), "number"],
+        ["Behind an open transaction", (one) => number(one.waiting), "number"],
       ],
       lag.partitions,
     ),
