@@ -13,7 +13,7 @@ OPENING = re.compile(
 """Spark was opening the checkpoint or its state."""
 DAMAGE = re.compile(
     r"EOFException|ChecksumException|FileNotFoundException|NegativeArraySizeException|UTFDataFormatException|"
-    r"JsonParseException|Stream is corrupted|"
+    r"JsonParseException|Stream is corrupted|MALFORMED_LOG_FILE|"
     r"CANNOT_READ_|STDS_FAILED_TO_READ|MISSING_STATE_DIRECTORY|MISSING_METADATA_FILE|VALIDATION_FAILURE"
 )
 """It found other things there than it had written. Other errors, as of a disk or a network, may be temporary."""
@@ -36,7 +36,7 @@ def damage_is_refused() -> Iterator[None]:
 
 def damage(error: BaseException) -> str | None:
     """Return the innermost cause of an error of Spark if it says that the checkpoint is damaged."""
-    text = str(error)
+    text = f"{error}\n{getattr(error, '_stackTrace', None) or ''}"  # which an error of Spark's driver has apart
     if not (OPENING.search(text) and DAMAGE.search(text)):
         return None
     causes = CAUSE.findall(text)
