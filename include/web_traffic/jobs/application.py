@@ -57,10 +57,14 @@ def make_own_folders() -> dict[str, Any]:
     On a cluster the folders of the executors are the cluster's to clean.
     """
     SparkContext._ensure_initialized()  # noqa: SLF001  the JVM runs already, without a context; Spark has no other way
-    java = SparkContext._jvm.java.lang.System  # type: ignore[union-attr]  # noqa: SLF001
-    temporary = java.getProperty("java.io.tmpdir")
-    own = own_folder(Path(temporary))
-    java.setProperty("java.io.tmpdir", str(own))
+    jvm: Any = SparkContext._jvm  # noqa: SLF001
+    temporary = jvm.java.lang.System.getProperty("java.io.tmpdir")
+    own_already = jvm.org.apache.spark.util.ShutdownHookManager.hasShutdownDeleteDir
+    made_by_submit = [
+        folder for folder in Path(temporary).glob("spark-*") if own_already(jvm.java.io.File(str(folder)))
+    ]
+    own = own_folder(Path(temporary), made_by_submit)
+    jvm.java.lang.System.setProperty("java.io.tmpdir", str(own))
     conf, properties = SparkConf(), {}
     if len(str(own)) > LONGEST_FOLDER_OF_SOCKETS and not conf.contains(SOCKETS):
         properties[SOCKETS] = temporary

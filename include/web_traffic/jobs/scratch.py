@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import IO
@@ -17,8 +18,11 @@ _held: list[IO[str]] = []
 """Locks of this process, which end with it."""
 
 
-def own_folder(temporary: Path) -> Path:
-    """Make a folder for this process below `temporary`, and remove those of processes that have ended."""
+def own_folder(temporary: Path, others: Iterable[Path] = ()) -> Path:
+    """Make a folder for this process below `temporary`, and remove those of processes that have ended.
+
+    `others` are folders of this process that lie elsewhere: they go with its own.
+    """
     parent = temporary / f"web_traffic-{os.getuid()}"
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = parent.lstat()
@@ -30,17 +34,22 @@ def own_folder(temporary: Path) -> Path:
             _remove_if_ended(folder)
         folder = Path(mkdtemp(prefix="run-", dir=parent))
         lock = (folder / LOCK).open("w")
+        lock.writelines(f"{other}\n" for other in others)
+        lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)
         _held.append(lock)
     return folder
 
 
 def _remove_if_ended(folder: Path) -> None:
+    others: list[str] = []
     try:
-        with (folder / LOCK).open("a") as lock:
+        with (folder / LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            others = lock.read().splitlines()
     except BlockingIOError:
         return
     except FileNotFoundError:
         pass
-    shutil.rmtree(folder, ignore_errors=True)
+    for ended in (*others, str(folder)):
+        shutil.rmtree(ended, ignore_errors=True)

@@ -13,7 +13,9 @@ MAKE_AND_WAIT = """
 import sys
 from pathlib import Path
 from web_traffic.jobs.scratch import own_folder
-print(own_folder(Path(sys.argv[1])), flush=True)
+temporary = Path(sys.argv[1])
+(temporary / "spark-of-the-process").mkdir(exist_ok=True)
+print(own_folder(temporary, [temporary / "spark-of-the-process"]), flush=True)
 sys.stdin.read()
 """
 
@@ -35,10 +37,12 @@ def test_a_folder_goes_when_its_process_was_killed_and_stays_while_it_lives(tmp_
     with process_with_a_folder(tmp_path) as (_, living):
         with process_with_a_folder(tmp_path) as (process, killed):
             assert killed.is_dir()
+            assert (tmp_path / "spark-of-the-process").is_dir()
             process.kill()
             process.wait()
         own = own_folder(tmp_path)
         assert (living.is_dir(), killed.exists(), own.is_dir(), stranger.is_dir()) == (True, False, True, True)
+    assert not (tmp_path / "spark-of-the-process").exists()
     assert own_folder(tmp_path).parent == own.parent == tmp_path / f"web_traffic-{os.getuid()}"
     assert (living.exists(), own.is_dir()) == (False, True)
 
