@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -45,7 +45,7 @@ class Topic:
     first_offsets: Offsets
     end_offsets: Offsets
     """Exclusive."""
-    waiting: Offsets
+    waiting: Offsets = field(default_factory=dict)
     """How many records lie behind these ends: those of an open transaction, and all that came after it."""
 
 
