@@ -8,7 +8,7 @@ READY := .venv/.ready
 PYTEST := $(BIN)/python -m pytest $(if $(SEED),--order=$(SEED))
 UNIT_TESTS := tests/unit tests/dags
 UNIT = $(PYTEST) $(UNIT_TESTS)
-LANES := --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+LANES := --numprocesses=2 --dist=loadscope --no-loadscope-reorder
 UV := $(shell sed -n 's/^uv==/uv==/p' requirements.txt)
 
 help: ## Explain the commands

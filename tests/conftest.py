@@ -3,11 +3,12 @@
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 
 import pytest
 from pyspark.sql import SparkSession
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from local_stack import Stack, running
 from local_stack.leftovers import find_processes
@@ -17,8 +18,14 @@ from tests.pipeline import Pipeline
 from tests.warm_spark import warm_session
 from tests.whole_stack import FirstRun, make_first_run, settings_for_tests, start_airflow
 
-TESTS = Path(__file__).parent
 AIRFLOW = "airflow"
+AIRFLOW_TESTS = (
+    "tests/browser/",
+    "tests/integration/alerts/",
+    "tests/integration/test_airflow.py",
+    "tests/integration/test_backfill.py",
+    "tests/integration/test_end_to_end.py",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,27 +38,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--order", type=int, metavar="SEED", help="run the tests in a random order, the same for a seed")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep together what shares a stack: all tests of Airflow, which begin first, and each folder or file else."""
-    groups = {item: group(item) for item in items}
-    for item, name in groups.items():
-        item.add_marker(pytest.mark.xdist_group(name))
+    """Begin with the tests of Airflow, which take longest, and keep together what shares a stack."""
     seed = config.getoption("--order")
     if seed is not None:
         chance = Random(seed)
         chance.shuffle(items)
-        places = {name: chance.random() for name in sorted(set(groups.values()))}
-        items.sort(key=lambda item: places[groups[item]])
-    items.sort(key=lambda item: groups[item] != AIRFLOW)
+        places = {name: chance.random() for name in sorted({group(item.nodeid) for item in items})}
+        items.sort(key=lambda item: places[group(item.nodeid)])
+    items.sort(key=lambda item: group(item.nodeid) != AIRFLOW)
 
 
-def group(item: pytest.Item) -> str:
-    """Return the name of the tests that share a stack with this one."""
-    if "traffic" in item.fixturenames:  # type: ignore[attr-defined]
+class Lanes(LoadScopeScheduling):
+    """Hands whole groups to the lanes: the tests of one group share a stack, so they run in one lane."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
+    """Let the lanes be filled by groups."""
+    return Lanes(config, log)
+
+
+def group(nodeid: str) -> str:
+    """Return the name of the tests that share a stack with this one: all of Airflow, or else its folder or file."""
+    if nodeid.startswith(AIRFLOW_TESTS):
         return AIRFLOW
-    folder = item.path.parent.relative_to(TESTS)
-    return str(item.path.relative_to(TESTS) if folder in (Path("integration"), Path("unit/web_traffic")) else folder)
+    file = nodeid.partition("::")[0]
+    return file if file.startswith("tests/integration/test_") else file.rpartition("/")[0]
 
 
 @pytest.fixture(scope="session")
