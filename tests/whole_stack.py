@@ -84,14 +84,15 @@ def make_first_run(stack: Stack, traffic: Pipeline) -> FirstRun:
 
 @contextmanager
 def paused(api: AirflowApi) -> Iterator[None]:
-    """Pause the DAG, and wait until no run of it is left."""
+    """Pause the DAG, and wait until no run of it works; one that is queued does not begin meanwhile."""
     was_paused = api.get(f"/dags/{DAG}")["is_paused"]
     api.patch(f"/dags/{DAG}", is_paused=True)
-    wait_until(lambda: not active_runs(api), "no run of the DAG is left", LIMIT_SECONDS)
+    wait_until(lambda: not active_runs(api, "running"), "no run of the DAG works", LIMIT_SECONDS)
     yield
     api.patch(f"/dags/{DAG}", is_paused=was_paused)
 
 
-def active_runs(api: AirflowApi) -> int:
-    """Return how many runs of the DAG wait or work."""
-    return int(api.get(f"/dags/{DAG}/dagRuns", state=["queued", "running"])["total_entries"])
+def active_runs(api: AirflowApi, *states: str) -> int:
+    """Return how many runs of the DAG wait or work, or are in one of these states."""
+    wanted = list(states or ("queued", "running"))
+    return int(api.get(f"/dags/{DAG}/dagRuns", state=wanted)["total_entries"])
