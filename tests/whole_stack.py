@@ -87,9 +87,11 @@ def paused(api: AirflowApi) -> Iterator[None]:
     """Pause the DAG, and wait until no run of it works; one that is queued does not begin meanwhile."""
     was_paused = api.get(f"/dags/{DAG}")["is_paused"]
     api.patch(f"/dags/{DAG}", is_paused=True)
-    wait_until(lambda: not active_runs(api, "running"), "no run of the DAG works", LIMIT_SECONDS)
-    yield
-    api.patch(f"/dags/{DAG}", is_paused=was_paused)
+    try:
+        wait_until(lambda: not active_runs(api, "running"), "no run of the DAG works", LIMIT_SECONDS)
+        yield
+    finally:
+        api.patch(f"/dags/{DAG}", is_paused=was_paused)
 
 
 def active_runs(api: AirflowApi, *states: str) -> int:
