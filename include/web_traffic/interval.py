@@ -6,7 +6,7 @@ replaces whole data: a restatement reads at least what the windows were counted 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -158,4 +158,5 @@ def _read_ranges(
         "max_clock_skew": settings.max_clock_skew,
     }
     with connection.transaction():
-        return [ReadRange(*row) for row in connection.execute(statement("read_ranges"), parameters)]
+        rows = connection.execute(statement("read_ranges"), parameters).fetchall()
+    return [ReadRange(*(*row[:-1], timedelta(microseconds=row[-1]))) for row in rows]

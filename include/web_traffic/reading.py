@@ -36,7 +36,7 @@ class KnownBatch(NamedTuple):
     """Whether all of its records have a Kafka timestamp."""
     may_hold: bool
     """Whether it may hold events of the interval."""
-    max_clock_skew: timedelta
+    max_clock_skew_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ def plan_reading(
     }
     with connection.transaction():
         batches = [KnownBatch(*row) for row in connection.execute(statement("batches_to_read"), parameters)]
-    skew = max([settings.max_clock_skew, *(batch.max_clock_skew for batch in batches)])
+    skews = (timedelta(microseconds=batch.max_clock_skew_us) for batch in batches)
+    skew = max([settings.max_clock_skew, *skews])
     [found] = find_since(settings, topic, [milliseconds(interval.start - skew)])
     needed = [batch for batch in batches if batch.may_hold]
     _require_held(topic, interval, interval.start - skew, needed, found)

@@ -124,14 +124,14 @@ def test_a_batch_whose_rows_a_trigger_holds_back_is_refused_and_nothing_of_it_is
     windows = [("00:00", "a.example", None, 3), ("00:00", "b.example", None, 2)]
     change(pipeline, HOLD_BACK.format(event="INSERT", table="aggregated_web_traffic", row="new.host = 'b.example'"))
     with pipeline.connect() as connection:
-        run_id = RunLedger(connection, "test").run_id
-        with pytest.raises(RowsHeldBack, match=r"^batch 1: 3 of 5 hits were written: a trigger of the table aggreg"):
-            _commit(connection, batch(1, "00:05"), run_id, stage(pipeline, *windows))
+        run = RunLedger(connection, "test").key
+        with pytest.raises(RowsHeldBack, match=r"^batch 0: 3 of 5 hits were written: a trigger of the table aggreg"):
+            _commit(connection, batch(0, "00:05"), run, stage(pipeline, *windows))
         assert table(connection) == []
         assert connection.execute("SELECT count(*) FROM etl.batch").fetchone() == (0,)
         connection.commit()
         change(pipeline, "DROP TRIGGER hold_back ON aggregated_web_traffic")
-        _commit(connection, batch(1, "00:05"), run_id, stage(pipeline, *windows))
+        _commit(connection, batch(0, "00:05"), run, stage(pipeline, *windows))
         assert table(connection) == windows
 
 

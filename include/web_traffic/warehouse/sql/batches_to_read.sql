@@ -38,6 +38,6 @@ SELECT
             OR j.sealed_before < %(restate_to)s -- noqa: RF02
         )
     ) AS may_hold,
-    j.max_clock_skew
+    (extract(EPOCH FROM j.max_clock_skew) * 1000000)::bigint AS max_clock_skew_us
 FROM judged AS j
 ORDER BY j.planned_at, j.batch_id;

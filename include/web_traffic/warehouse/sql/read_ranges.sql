@@ -6,7 +6,7 @@ SELECT
     e.end_offset::bigint AS end_offset,
     s.sealed_before,
     s.planned_at,
-    coalesce(s.max_clock_skew, %(max_clock_skew)s) AS max_clock_skew -- noqa: RF02
+    (extract(EPOCH FROM coalesce(s.max_clock_skew, %(max_clock_skew)s)) * 1000000)::bigint AS skew_us -- noqa: RF02
 FROM etl.sealing AS s
 CROSS JOIN LATERAL jsonb_each_text(s.end_offsets) AS e (partition, end_offset)
 WHERE
