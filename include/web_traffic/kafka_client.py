@@ -42,6 +42,13 @@ NOT_LET_IN = (
     KafkaError.UNSUPPORTED_SASL_MECHANISM,
     KafkaError._AUTHENTICATION,  # noqa: SLF001  the client's own codes begin with an underscore
 )
+NO_LEADER = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
+)
+"""What a broker says while leaders change, as after its start: it is temporary."""
 NAME_UNKNOWN = KafkaError._RESOLVE  # noqa: SLF001
 BAD_TOPIC = (
     KafkaError.TOPIC_EXCEPTION,
@@ -78,7 +85,7 @@ def _explained(settings: Settings, answer: KafkaError | None, said: list[KafkaEr
         return KafkaRefused(f"{where}: {words}; correct the client's login or the broker's")
     if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return TopicMissing(f"{topic} does not exist at {settings.kafka_url}")
-    if code in (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE):
+    if code in NO_LEADER:
         return LeaderUnknown(f"{topic} at {settings.kafka_url}: {errors[code]}")
     if code in BAD_TOPIC:
         return TopicNotMade(f"{where} does not make the {topic}: {errors[code]}; have it made by the administrator")

@@ -45,5 +45,6 @@ def test_the_next_run_removes_what_a_killed_one_has_left_and_nothing_else(pipeli
     here.run()
     assert not killed.exists()
     [newest] = parent.glob("run-*")
-    assert names(newest) == [LOCK]
+    sockets = {name for name in names(newest) if name.endswith(".sock")}  # a worker may end after its JVM
+    assert set(names(newest)) - sockets == {LOCK}
     assert names(temporary) == ["spark-of-somebody-else", parent.name]
