@@ -3,6 +3,8 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -143,6 +145,18 @@ class Pipeline:
 
     def recount(self) -> Recount:
         return recount(self.settings)
+
+
+@contextmanager
+def revoked(pipeline: Pipeline, right: str) -> Iterator[None]:
+    """Take a right from the writer, and give it back, also after a test that failed: others share the database."""
+    with pipeline.owner() as connection:
+        connection.execute(f"REVOKE {right} FROM web_traffic_writer")
+    try:
+        yield
+    finally:
+        with pipeline.owner() as connection:
+            connection.execute(f"GRANT {right} TO web_traffic_writer")
 
 
 def bound_by_permissions() -> list[str]:

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from local_stack import Stack
 from tests.faults.stopped import stopped_at
 from tests.integration.test_aggregate import event
-from tests.pipeline import Pipeline
+from tests.pipeline import Pipeline, revoked
 from tests.restating import interval, restating
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN
 from web_traffic.jobs import aggregate
@@ -44,24 +44,16 @@ def break_plan(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[DataFrame
 
 
 @contextmanager
-def revoked(pipeline: Pipeline, right: str) -> Iterator[None]:
-    """Take a right from the writer."""
-    with pipeline.owner() as connection:
-        connection.execute(f"REVOKE {right} FROM {WRITER}")
-    yield
-    with pipeline.owner() as connection:
-        connection.execute(f"GRANT {right} TO {WRITER}")
-
-
-@contextmanager
 def connections(stack: Stack, most: int) -> Iterator[None]:
     """Let the writer open no more connections than this."""
     address = f"{stack.postgres_url.removesuffix('web_traffic')}postgres".removeprefix("jdbc:")
     login = {"user": "postgres", "password": stack.secrets.postgres_admin, "autocommit": True}
     with psycopg.connect(address, **login) as admin:
         admin.execute(f"ALTER ROLE {WRITER} CONNECTION LIMIT {most}")
-        yield
-        admin.execute(f"ALTER ROLE {WRITER} CONNECTION LIMIT -1")
+        try:
+            yield
+        finally:
+            admin.execute(f"ALTER ROLE {WRITER} CONNECTION LIMIT -1")
 
 
 def failed(pipeline: Pipeline, **environment: str) -> Failed:

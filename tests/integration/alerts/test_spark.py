@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from local_stack.environment import PROPERTIES_FILE
 from local_stack.rest import AirflowApi
 from tests.faults.stopped import wait_until
 from tests.integration.alerts.observe import RUN_SECONDS, Inbox, text
-from tests.pipeline import Pipeline
+from tests.pipeline import Pipeline, revoked
 from tests.whole_stack import FirstRun
 
 DAG = "web_traffic"
@@ -28,15 +27,6 @@ def live(api: AirflowApi) -> Iterator[AirflowApi]:
     """Return Airflow, whose schedule of the project's own DAG ends with the test."""
     yield api
     api.patch(f"/dags/{DAG}", is_paused=True)
-
-
-@contextmanager
-def revoked(warehouse: Pipeline, right: str) -> Iterator[None]:
-    with warehouse.owner() as connection:
-        connection.execute(f"REVOKE {right} FROM web_traffic_writer")
-    yield
-    with warehouse.owner() as connection:
-        connection.execute(f"GRANT {right} TO web_traffic_writer")
 
 
 def mail(inbox: Inbox, subject: str) -> str:
