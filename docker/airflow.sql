@@ -11,5 +11,7 @@ SET log_min_duration_statement = -1;
 SET password_encryption = 'scram-sha-256';
 
 CREATE ROLE airflow LOGIN PASSWORD :'airflow_password';
+-- A scheduler that was killed may leave workers that keep its transaction open, with a lock that the next one needs.
+ALTER ROLE airflow SET idle_in_transaction_session_timeout = '1min';
 CREATE DATABASE airflow OWNER airflow ENCODING 'UTF8' TEMPLATE template0;
 REVOKE ALL ON DATABASE airflow FROM PUBLIC;

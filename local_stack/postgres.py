@@ -21,6 +21,12 @@ from local_stack.errors import StackError
 from local_stack.progress import step
 
 SYSTEM_USERS = ("postgres", "nobody")
+AIRFLOW_IDLE_LIMIT = "1min"
+"""How long a session of Airflow's may stand still in a transaction.
+
+The workers of a scheduler that was killed live on and keep its connection open, with the lock that each scheduler needs
+to queue a task (Airflow 3.3, LocalExecutor).
+"""
 UNREACHABLE = "PostgreSQL doesn't run as root, and the user {user} may not enter {folder}: run `chmod o+x {folder}`."
 
 
@@ -152,6 +158,7 @@ def provision(stack: Stack) -> None:
     with closing(_connect(stack, "postgres")) as connection:
         for role, password in passwords.items():
             _ensure_role(connection, role, password)
+        connection.execute(f"ALTER ROLE airflow SET idle_in_transaction_session_timeout = '{AIRFLOW_IDLE_LIMIT}'")
         _ensure_database(connection, "airflow", "airflow", ())
     make_warehouse(stack, "web_traffic")
 

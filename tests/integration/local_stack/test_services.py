@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from local_stack import Stack
 from local_stack.leftovers import find_processes
+from local_stack.postgres import AIRFLOW_IDLE_LIMIT
 from tests.integration.local_stack.observe import LOGINS, connect
 
 
@@ -19,6 +20,12 @@ from tests.integration.local_stack.observe import LOGINS, connect
 def test_each_role_logs_in_with_its_own_password(stack: Stack, role: str) -> None:
     with connect(stack, role) as connection:
         assert connection.execute("SELECT current_user, current_setting('timezone')").fetchone() == (role, "UTC")
+
+
+def test_a_session_of_airflow_that_stands_still_in_a_transaction_does_not_keep_its_locks_for_ever(stack: Stack) -> None:
+    """The workers of a scheduler that was killed keep its connection open."""
+    with connect(stack, "airflow") as connection:
+        assert connection.execute("SHOW idle_in_transaction_session_timeout").fetchone() == (AIRFLOW_IDLE_LIMIT,)
 
 
 @pytest.mark.parametrize("role", LOGINS)
