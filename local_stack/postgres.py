@@ -24,8 +24,8 @@ SYSTEM_USERS = ("postgres", "nobody")
 AIRFLOW_IDLE_LIMIT = "1min"
 """How long a session of Airflow's may stand still in a transaction.
 
-The workers of a scheduler that was killed live on and keep its connection open, with the lock that each scheduler needs
-to queue a task (Airflow 3.3, LocalExecutor).
+The workers of a scheduler that was killed live on and keep its connection open, with the lock that each scheduler
+needs to queue a task (Airflow 3.3, LocalExecutor).
 """
 UNREACHABLE = "PostgreSQL doesn't run as root, and the user {user} may not enter {folder}: run `chmod o+x {folder}`."
 

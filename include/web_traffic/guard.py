@@ -8,7 +8,7 @@ import getpass
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -23,7 +23,7 @@ from web_traffic.kafka import Topic
 from web_traffic.losses import Gap, Loss, all_gaps, first_kept, lost_records, lost_topic
 from web_traffic.marks import changed_from
 from web_traffic.settings import Settings
-from web_traffic.unreadable import require_readable
+from web_traffic.unreadable import UnreadableRecord, behind, find_unreadable, require_readable
 from web_traffic.warehouse.history import (
     Fingerprint,
     LastRecord,
@@ -65,6 +65,8 @@ class Start:
     """Lost records that this run may pass over."""
     last_records: LastRecords = field(default_factory=dict)
     """The last records that were read before this run, of partitions where they are still there."""
+    unreadable: tuple[UnreadableRecord, ...] = ()
+    """Records that Spark can't read, and that the stream begins behind."""
 
 
 def fingerprint(settings: Settings, topic: Topic, watermark_delay: str, spark_version: str) -> Fingerprint:
@@ -89,8 +91,7 @@ def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topi
     kept = {partition: record for partition, record in newest.items() if _is_kept(partition, record, topic, changed)}
     rebuild = _Rebuild(checkpoint, connection, topic, changed)
     if settings.rebuild_checkpoint:
-        start = rebuild.start(settings.accept_data_loss, kept)
-        require_readable(settings, topic, start.offsets or {})
+        start = _behind_unreadable(settings, topic, rebuild.start(settings.accept_data_loss, kept), rebuild)
         _set_aside(checkpoint)
         return start
     span = _agreed_span(checkpoint, connection, expected, rebuild)
@@ -100,8 +101,27 @@ def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topi
         raise DataLoss(rebuild.way_out(wrong))
     if losses and not settings.accept_data_loss:
         raise DataLoss("; ".join([*wrong, ACCEPT]))
-    require_readable(settings, topic, span.wanted if span else {})
+    first = topic.end_offsets if span is None and settings.starting_offsets == "latest" else {}
+    require_readable(topic, find_unreadable(settings, topic, span.wanted if span else first))
     return Start(None, all_gaps(losses) or None, kept)
+
+
+def _behind_unreadable(settings: Settings, topic: Topic, start: Start, rebuild: "_Rebuild") -> Start:
+    """Let a new checkpoint begin behind what Spark can't read; raises `Unreadable` unless that was accepted."""
+    first = topic.end_offsets if settings.starting_offsets == "latest" else topic.first_offsets
+    offsets = start.offsets or first
+    unreadable = find_unreadable(settings, topic, offsets)
+    if not unreadable:
+        return start
+    if not settings.accept_data_loss:
+        require_readable(topic, unreadable)
+    span = rebuild.span()
+    read_until = offsets | (span.read_until if span else {})
+    later = behind(unreadable, offsets)
+    unread = {name: [read_until[name], end] for name, end in later.items() if offsets[name] != end}
+    lost = {name: [first, end] for name, (first, end) in unread.items() if first < end}
+    gap = all_gaps([Loss("", start.gap or {}), Loss("", lost)])
+    return replace(start, offsets=later, gap=gap, unreadable=tuple(unreadable))
 
 
 def _is_kept(partition: str, record: LastRecord, topic: Topic, changed: Offsets) -> bool:

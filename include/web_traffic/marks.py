@@ -8,16 +8,12 @@ next one looks whether they are still there.
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
-
 from web_traffic.checkpoint import Offsets
 from web_traffic.kafka import Topic, is_compacted
-from web_traffic.kafka_client import KafkaUnavailable
+from web_traffic.records import read_records
 from web_traffic.settings import Settings
 from web_traffic.warehouse.history import LastRecord, LastRecords
 
-NO_RECORD = (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET)  # noqa: SLF001  (those are their public names)
-LIMIT_SECONDS = 20
 LOOK_BACK = 3
 """Offsets before an end among which its last record is looked for: the end of a transaction takes an offset, too."""
 
@@ -67,50 +63,8 @@ def _changed(settings: Settings, topic: Topic, marks: LastRecords) -> set[str]:
 
 def _records(settings: Settings, ranges: Mapping[str, range]) -> Iterator[tuple[str, LastRecord]]:
     """Yield each record of these offsets, in order within a partition; also those of transactions that have failed."""
-    if not ranges:
-        return
-    waiting = {int(partition): offsets for partition, offsets in ranges.items()}
-    consumer = Consumer(
-        {
-            "bootstrap.servers": settings.kafka_url,
-            "group.id": "web_traffic_marks",  # the client wants a name; nothing is committed under it
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "isolation.level": "read_uncommitted",
-            "auto.offset.reset": "error",
-            "fetch.wait.max.ms": 10,
-            "fetch.message.max.bytes": 65_536,
-            "log_level": 2,
-        }
-    )
-    try:
-        consumer.assign([TopicPartition(settings.kafka_topic, number, at.start) for number, at in waiting.items()])
-        while waiting:
-            message = consumer.poll(LIMIT_SECONDS)
-            if message is None:
-                raise KafkaUnavailable(f"Kafka at {settings.kafka_url} has sent nothing for {LIMIT_SECONDS} s")
-            partition, offset, is_record = _place(message)
-            at = waiting.get(partition, range(0))
-            if is_record and offset in at:
-                yield str(partition), LastRecord(offset, message.timestamp()[1], _digest(message.value()))
-            if partition in waiting and (not is_record or offset >= at.stop - 1):
-                del waiting[partition]
-                consumer.incremental_unassign([TopicPartition(settings.kafka_topic, partition)])
-    except KafkaException as error:
-        raise KafkaUnavailable(f"Kafka at {settings.kafka_url}: {error.args[0].str()}") from error
-    finally:
-        consumer.close()
-
-
-def _place(message: Message) -> tuple[int, int, bool]:
-    """Return partition and offset, and whether a record is there: not at the end, nor before the log's beginning."""
-    error = message.error()
-    if error and error.code() not in NO_RECORD:
-        raise KafkaException(error)
-    partition, offset = message.partition(), message.offset()
-    if partition is None or offset is None:
-        raise KafkaUnavailable("Kafka has sent a message without partition or offset")
-    return partition, offset, error is None
+    for partition, offset, message in read_records(settings, ranges, committed=False):
+        yield partition, LastRecord(offset, message.timestamp()[1], _digest(message.value()))
 
 
 def _digest(value: bytes | None) -> str:

@@ -4,7 +4,7 @@ The ledger knows of each batch when it was planned, and between which Kafka time
 out only if none of its records can be of the interval. What no batch has read yet is always read.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from web_traffic.errors import NeedsAttention
 from web_traffic.kafka import Found, Topic, find_since
 from web_traffic.kafka_time import EARLIEST_MS, milliseconds, written
 from web_traffic.settings import Interval, Settings
+from web_traffic.unreadable import find_unreadable
 from web_traffic.warehouse.connection import statement
 
 
@@ -48,6 +49,8 @@ class Reading:
     """Exclusive."""
     doubt: str | None
     """What Kafka has deleted that was probably, but not provably, of other intervals; None if nothing."""
+    left_out: dict[int, frozenset[int]]
+    """Offsets among them of records that Spark can't read, by partition."""
     known: tuple[UUID, int] | None
     """Query and number of the newest batch that the ledger knew."""
 
@@ -80,12 +83,36 @@ def plan_reading(
         read_until = max((batch.end_offsets.get(partition, 0) for batch in batches), default=0)
         ranges = [_range(batch, partition, topic, found) for batch in needed]
         ranges += [(read_until, end)] if read_until < end else []
+        ranges += _unread(batches, partition)
         ranges = [(max(start, topic.first_offsets[partition]), stop) for start, stop in ranges]
         ranges = [(start, stop) for start, stop in ranges if start < stop]
         starts[partition] = min((start for start, _ in ranges), default=end)
         ends[partition] = max((stop for _, stop in ranges), default=end)
     known = (batches[-1].query_id, batches[-1].batch_id) if batches else None
-    return Reading(starts, ends, _doubt(topic, needed), known)
+    unreadable = [
+        (int(record.partition), record.offset)
+        for record in find_unreadable(settings, topic, starts)
+        if record.offset < ends[record.partition]
+    ]
+    left_out = {
+        partition: frozenset(offset for place, offset in unreadable if place == partition)
+        for partition, _ in unreadable
+    }
+    return Reading(starts, ends, _doubt(topic, needed), left_out, known)
+
+
+def _unread(batches: Iterable[KnownBatch], partition: str) -> Iterator[tuple[int, int]]:
+    """Yield offsets between those of batches that none of them has read: a run was told to go on without them."""
+    read = sorted(
+        (batch.start_offsets.get(partition, 0), batch.end_offsets[partition])
+        for batch in batches
+        if partition in batch.end_offsets
+    )
+    read_until = read[0][0] if read else 0
+    for start, end in read:
+        if read_until < start:
+            yield read_until, start
+        read_until = max(read_until, end)
 
 
 def _range(batch: KnownBatch, partition: str, topic: Topic, found: Mapping[str, Found]) -> tuple[int, int]:

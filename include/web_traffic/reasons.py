@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a record is not counted; `FUTURE` is the one that does not lie in the record alone."""
+    """Why a record is not counted; `FUTURE` and `UNREADABLE` do not lie in its value."""
 
     NULL_VALUE = "null value"
     NOT_JSON = "not JSON"
@@ -19,3 +19,4 @@ class Reason(StrEnum):
     REFERRER_NOT_TEXT = "referrer not a string"
     NUL_CHARACTER = "NUL character in host or referrer"
     FUTURE = "from the future"
+    UNREADABLE = "Kafka timestamp out of Spark's range"

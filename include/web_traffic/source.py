@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -91,6 +92,22 @@ def read_between(
         .option("startingOffsets", starting)
         .option("endingOffsets", ending)
     )
+
+
+def read_around(
+    spark: SparkSession, settings: Settings, start_offsets: Offsets, end_offsets: Offsets, left_out: Places
+) -> DataFrame:
+    """Read the records between two offsets of each partition, without those that Spark can't read."""
+    frames = []
+    starts = dict(start_offsets)
+    while starts:
+        stops = {
+            name: min((offset for offset in left_out.get(int(name), ()) if offset >= start), default=end_offsets[name])
+            for name, start in starts.items()
+        }
+        frames.append(read_between(spark, settings, starts, stops).load())
+        starts = {name: stop + 1 for name, stop in stops.items() if stop < end_offsets[name]}
+    return reduce(DataFrame.union, frames)
 
 
 def decode_records(

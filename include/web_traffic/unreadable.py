@@ -1,37 +1,74 @@
-"""Records that Spark's Kafka source can't read: in microseconds their Kafka timestamp does not fit into 64 bits."""
+"""Records that Spark's Kafka source can't read: in microseconds their Kafka timestamp does not fit into 64 bits.
+
+Spark fails at such a record, on every run. The way out begins behind it, and a restatement reads around it.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from web_traffic.checkpoint import Offsets
 from web_traffic.errors import NeedsAttention
 from web_traffic.kafka import Topic, find_since
+from web_traffic.records import read_records
 from web_traffic.settings import Settings
 
 LAST_READABLE_MS = (2**63 - 1) // 1000
 """Spark multiplies a Kafka timestamp by 1,000 and fails on overflow, as with one in nanoseconds (Spark 4.2)."""
 
 
+AROUND = (
+    "run once with rebuild_checkpoint and accept_data_loss: a new checkpoint begins behind these records in their "
+    "partitions, and they are kept in etl.rejected_event; then restate all windows since the oldest open one, which "
+    "counts what came before them in these partitions"
+)
+
+
 class Unreadable(NeedsAttention):
     """Spark would fail at a record, on every run; nothing was read or written."""
 
 
-def require_readable(settings: Settings, topic: Topic, wanted: Offsets) -> None:
-    """Raise `Unreadable` if a record that Spark has to read, from the offsets `wanted` on, has such a timestamp.
+class UnreadableRecord(NamedTuple):
+    """A record that Spark can't read."""
 
-    Kafka is asked for the first such record of each partition. One that lies behind another that was passed before is
-    not found here.
+    partition: str
+    offset: int
+    timestamp_ms: int
+    value: bytes | None
+
+    def __str__(self) -> str:
+        return f"partition {self.partition}, offset {self.offset}: {self.timestamp_ms} ms"
+
+
+def find_unreadable(settings: Settings, topic: Topic, start_offsets: Mapping[str, int]) -> list[UnreadableRecord]:
+    """Return the records from these offsets on that Spark can't read; a partition without one is read from its first.
+
+    Only where Kafka knows of such a record, wherever in the partition, the records themselves are looked at.
+    Raises `KafkaUnavailable`.
     """
     [found] = find_since(settings, topic, [LAST_READABLE_MS + 1])
-    places = {
-        partition: first
+    suspects = {
+        partition: range(max(first.offset, start_offsets.get(partition, 0)), topic.end_offsets[partition])
         for partition, first in found.items()
-        if first.timestamp_ms is not None and first.offset >= wanted.get(partition, 0)
+        if first.timestamp_ms is not None
     }
-    if places:
-        named = "; ".join(
-            f"partition {partition}, offset {first.offset}: {first.timestamp_ms} ms"
-            for partition, first in places.items()
-        )
+    return [
+        UnreadableRecord(partition, offset, message.timestamp()[1], message.value())
+        for partition, offset, message in read_records(settings, suspects, committed=True)
+        if message.timestamp()[1] > LAST_READABLE_MS
+    ]
+
+
+def require_readable(topic: Topic, unreadable: list[UnreadableRecord]) -> None:
+    """Raise `Unreadable` if there are such records."""
+    if unreadable:
         raise Unreadable(
             f"topic {topic.name} has records whose Kafka timestamp Spark can't read, as it would be in nanoseconds "
-            f"({named}): delete the records of the partition up to and with this one (kafka-delete-records), then run "
-            "once with accept_data_loss, which records the gap; what was not read ahead of it is lost, too"
+            f"({'; '.join(map(str, unreadable))}): {AROUND}"
         )
+
+
+def behind(records: list[UnreadableRecord], offsets: Offsets) -> Offsets:
+    """Return the offsets, in the partitions of these records moved behind the last of them."""
+    return offsets | {
+        record.partition: record.offset + 1 for record in sorted(records, key=lambda record: record.offset)
+    }

@@ -4,11 +4,10 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from tests.integration.test_aggregate import books, event
 from tests.pipeline import Pipeline
+from tests.redriving import ALL, redrive
 from tests.restating import figures, hits, restate
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.quality.topic import run_scope
@@ -52,25 +51,72 @@ def test_an_event_ahead_of_the_clock_is_from_the_future_whatever_its_timestamp(p
     assert pipeline.query("SELECT watermark FROM etl.run") == [(None,)]
 
 
-def test_a_timestamp_that_spark_can_not_read_is_refused_by_its_place_until_the_record_is_gone(
-    pipeline: Pipeline,
-) -> None:
+NANOSECONDS = MICROSECONDS * 1000
+BOTH = {"REBUILD_CHECKPOINT": "true", "ACCEPT_DATA_LOSS": "true"}
+
+
+def unreadable_among_others(pipeline: Pipeline) -> None:
+    """Send events of which Spark can't read two, to one partition, when an open window has a hit there already."""
     pipeline.produce(event("00:01"), at=SOON, partition=1)
     pipeline.run()
     pipeline.produce(event("00:02"), at=SOON, partition=1)
-    pipeline.produce(event("00:03"), at=MICROSECONDS * 1000, partition=1)
+    pipeline.produce(event("00:03", "first.example"), at=NANOSECONDS, partition=1)
+    pipeline.produce(event("00:04"), at=SOON, partition=1)
+    pipeline.produce(event("00:03", "second.example"), at=NANOSECONDS, partition=1)
     pipeline.produce(event("00:04"), event("00:20"), at=SOON, partition=1)
+    pipeline.produce(event("00:04"), at=SOON, partition=2)
+
+
+def test_a_timestamp_that_spark_can_not_read_is_refused_by_its_place_with_the_way_out(pipeline: Pipeline) -> None:
+    unreadable_among_others(pipeline)
     for flags in ({}, {"ACCEPT_DATA_LOSS": "true"}, {"REBUILD_CHECKPOINT": "true"}):
         result = pipeline.submit(**flags)
         assert result.returncode == EXIT_NEEDS_ATTENTION
-        assert "partition 1, offset 2: 1774742400000000000 ms" in result.stdout
-        assert "run once with accept_data_loss" in result.stdout
-    admin = AdminClient({"bootstrap.servers": pipeline.settings.kafka_url})
-    [deleted] = admin.delete_records([TopicPartition(pipeline.settings.kafka_topic, 1, 3)]).values()
-    deleted.result(30)
-    summary = pipeline.run(ACCEPT_DATA_LOSS="true")
-    assert (summary["read"], summary["gap"]) == (2, {"1": [1, 3]})
+        assert "partition 1, offset 2: 1774742400000000000 ms; partition 1, offset 4: 17" in result.stdout
+        assert "run once with rebuild_checkpoint and accept_data_loss" in result.stdout
+
+
+def test_the_way_out_and_a_restatement_count_all_but_what_spark_can_not_read(pipeline: Pipeline) -> None:
+    unreadable_among_others(pipeline)
+    summary = pipeline.run(**BOTH)
+    assert (summary["read"], summary["gap"]) == (3, {"1": [1, 5]})
+    kept = "SELECT partition, record_offset, reason FROM etl.rejected_event ORDER BY record_offset"
+    reason = "Kafka timestamp out of Spark's range"
+    assert pipeline.query(kept) == [(1, 2, reason), (1, 4, reason)]
     assert hits(pipeline) == {"00:00 a.example": 2}
+    assert figures(restate(pipeline, "00:00", "00:05"))[1:] == (1, 2, 5)
+    assert hits(pipeline) == {"00:00 a.example": 5}
+    recount = pipeline.recount()
+    assert recount.is_right, recount
+    pipeline.produce(event("00:26"), at=SOON, partition=1)
+    assert pipeline.run()["gap"] is None
+    assert redrive(pipeline, *ALL).returncode == 0
+    assert pipeline.run()["late"] == 2
+    restate(pipeline, "00:00", "00:05", ALLOWED_LATENESS=str(366 * 86_400))
+    assert hits(pipeline) == {
+        "00:00 a.example": 5,
+        "00:00 first.example": 1,
+        "00:00 second.example": 1,
+        "00:20 a.example": 1,
+    }
+    recount = pipeline.recount()
+    assert recount.is_right, recount
+
+
+def test_a_first_run_begins_behind_what_spark_can_not_read(pipeline: Pipeline) -> None:
+    pipeline.produce(event("00:01"), at=SOON, partition=1)
+    pipeline.produce(event("00:02"), at=NANOSECONDS, partition=1)
+    pipeline.produce(event("00:07"), at=SOON, partition=1)
+    assert pipeline.submit().returncode == EXIT_NEEDS_ATTENTION
+    assert pipeline.run(**BOTH)["read"] == 1
+    pipeline.environment["STARTING_OFFSETS"] = "latest"
+    assert pipeline.run()["read"] == 0
+
+
+def test_a_first_run_that_begins_at_the_end_needs_no_way_out(pipeline: Pipeline) -> None:
+    pipeline.produce(event("00:02"), at=NANOSECONDS, partition=1)
+    pipeline.environment["STARTING_OFFSETS"] = "latest"
+    assert pipeline.run()["read"] == 0
 
 
 def test_the_ledger_keeps_between_which_timestamps_the_records_of_a_batch_lie(pipeline: Pipeline) -> None:

@@ -24,7 +24,7 @@ from web_traffic.source import FIGURES, decode_records, read_stream
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import RunKey, RunLedger, Summary
 from web_traffic.warehouse.migrate import require_result_table, require_schema
-from web_traffic.warehouse.rejected import Places, rejected_earlier
+from web_traffic.warehouse.rejected import Places, keep_unreadable, rejected_earlier
 from web_traffic.warehouse.sink import write_batch
 from web_traffic.windows import WATERMARK_DELAY, count_hits
 
@@ -42,6 +42,7 @@ def aggregate(settings: Settings) -> Summary:
                 made_with = fingerprint(settings, topic, WATERMARK_DELAY, pyspark.__version__)
                 start = examine(settings, connection, topic, made_with)
                 ledger.accept(start.gap, settings.max_clock_skew)
+                keep_unreadable(settings, topic.id, start.unreadable)
                 offsets, planned_at = Checkpoint(settings.checkpoint_location).next_start()
                 rejected = rejected_earlier(connection, topic.id, topic.first_offsets | offsets, planned_at)
             with timed(phases, "session"):

@@ -15,7 +15,7 @@ from web_traffic.interval import Plan, make_plan
 from web_traffic.jobs.application import run, start_session, timed
 from web_traffic.kafka import describe_topic
 from web_traffic.settings import RestateSettings, Settings
-from web_traffic.source import decode_records, read_between
+from web_traffic.source import decode_records, read_around
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import Summary
 from web_traffic.warehouse.migrate import require_result_table, require_schema
@@ -58,7 +58,7 @@ def recount(
     spark: SparkSession, settings: Settings, topic_id: str, plan: Plan, ledger: RestatementLedger, rejected: Places
 ) -> DataFrame:
     """Count the windows of the plan by the rules of the live run."""
-    records = read_between(spark, settings, plan.reading.start_offsets, plan.reading.end_offsets).load()
+    records = read_around(spark, settings, plan.reading.start_offsets, plan.reading.end_offsets, plan.reading.left_out)
     decoded = decode_records(records, settings, topic_id, rejected, ledger.started_at, plan.acceptance)
     start, end = plan.interval
     return count_hits(decoded).where((F.col("window_start") >= F.lit(start)) & (F.col("window_start") < F.lit(end)))

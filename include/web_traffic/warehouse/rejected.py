@@ -1,6 +1,6 @@
 """Keeps the records that are not counted, in `etl.rejected_event`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 
 from web_traffic.arrow import to_list
 from web_traffic.checkpoint import Offsets
+from web_traffic.reasons import Reason
 from web_traffic.settings import Settings
+from web_traffic.unreadable import UnreadableRecord
 from web_traffic.warehouse.connection import connect, statement
 
 CHUNK_BYTES = 8 * 1024 * 1024
@@ -36,6 +38,17 @@ def rejected_earlier(
     with connection.transaction():
         rows = connection.execute(statement("rejected_earlier"), figures).fetchall()
     return {partition: frozenset(offsets) for partition, offsets in rows}
+
+
+def keep_unreadable(settings: Settings, topic_id: str, unreadable: Iterable[UnreadableRecord]) -> None:
+    """Keep records that Spark can't read: the stream begins behind them, so none of its tasks does."""
+    rows = [(int(record.partition), record.offset, _LAST_US, record.value) for record in unreadable]
+    types = (pa.int32(), pa.int64(), pa.timestamp("us", "UTC"), pa.binary())
+    columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), types, strict=False)]
+    if columns:
+        with RejectedEvents(settings, topic_id) as rejected_events:
+            records = pa.record_batch(columns, names=list(COLUMNS))
+            rejected_events.add(records, dict.fromkeys(range(len(rows)), Reason.UNREADABLE))
 
 
 class RejectedEvents:

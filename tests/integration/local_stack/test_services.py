@@ -22,7 +22,7 @@ def test_each_role_logs_in_with_its_own_password(stack: Stack, role: str) -> Non
         assert connection.execute("SELECT current_user, current_setting('timezone')").fetchone() == (role, "UTC")
 
 
-def test_a_session_of_airflow_that_stands_still_in_a_transaction_does_not_keep_its_locks_for_ever(stack: Stack) -> None:
+def test_a_session_of_airflow_does_not_stand_still_in_a_transaction_for_ever(stack: Stack) -> None:
     """The workers of a scheduler that was killed keep its connection open."""
     with connect(stack, "airflow") as connection:
         assert connection.execute("SHOW idle_in_transaction_session_timeout").fetchone() == (AIRFLOW_IDLE_LIMIT,)
