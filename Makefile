@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST := $(BIN)/python -m pytest $(if $(SEED),--order=$(SEED))
 UNIT_TESTS := tests/unit tests/dags
-UNIT = $(PYTEST) $(UNIT_TESTS)
+UNIT = $(PYTEST) --numprocesses=2 --dist=loadfile $(UNIT_TESTS)
 LANES := --numprocesses=2 --dist=loadscope --no-loadscope-reorder
 UV := $(shell sed -n 's/^uv==/uv==/p' requirements.txt)
 

@@ -158,7 +158,7 @@ def provision(stack: Stack) -> None:
     with closing(_connect(stack, "postgres")) as connection:
         for role, password in passwords.items():
             _ensure_role(connection, role, password)
-        connection.execute(f"ALTER ROLE airflow SET idle_in_transaction_session_timeout = '{AIRFLOW_IDLE_LIMIT}'")
+        _limit_idle_transactions(connection, "airflow", AIRFLOW_IDLE_LIMIT)
         _ensure_database(connection, "airflow", "airflow", ())
     make_warehouse(stack, "web_traffic")
 
@@ -188,6 +188,11 @@ def _ensure_role(connection: psycopg.Connection, role: str, password: str) -> No
     # The server, and so its log, sees only the hash.
     secret = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
     connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(secret)))
+
+
+def _limit_idle_transactions(connection: psycopg.Connection, role: str, limit: str) -> None:
+    alter = sql.SQL("ALTER ROLE {} SET idle_in_transaction_session_timeout = {}")
+    connection.execute(alter.format(sql.Identifier(role), sql.Literal(limit)))
 
 
 def _ensure_database(connection: psycopg.Connection, database: str, owner: str, guests: tuple[str, ...]) -> None:

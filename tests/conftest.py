@@ -57,9 +57,9 @@ class Lanes(LoadScopeScheduling):
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
-    """Let the lanes be filled by groups."""
-    return Lanes(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes | None:
+    """Let the lanes be filled by groups; tests that need no service are divided by files."""
+    return Lanes(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def group(nodeid: str) -> str:

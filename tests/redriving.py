@@ -5,17 +5,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
 
 import psutil
 import pyarrow as pa
+import pytest
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from tests.faults.stopped import wait_until
 from tests.integration.test_aggregate import event
 from tests.pipeline import Pipeline
 from web_traffic.kafka import describe_topic
+from web_traffic.redrive.__main__ import main
 from web_traffic.warehouse.rejected import RejectedEvents
 
 AT = datetime(2026, 3, 29, tzinfo=UTC)
@@ -75,10 +79,16 @@ def values(pipeline: Pipeline) -> list[bytes]:
 
 
 def redrive(pipeline: Pipeline, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "web_traffic.redrive", *arguments]
-    return subprocess.run(
-        command, env=pipeline.environment, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
-    )
+    """Run the command in this process, and return its exit code and output as of one of its own."""
+    output, errors = StringIO(), StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(errors):
+        for name, value in pipeline.environment.items():
+            patch.setenv(name, value)
+        try:
+            code: Any = main(arguments)
+        except SystemExit as ending:
+            code = ending.code
+    return subprocess.CompletedProcess(["redrive", *arguments], code, output.getvalue(), errors.getvalue())
 
 
 def states(pipeline: Pipeline) -> list[str]:

@@ -158,6 +158,8 @@ def test_roles_and_databases_are_those_of_the_embedded_stack(
     monkeypatch.setattr(
         postgres, "_ensure_database", lambda _, name, owner, guests: databases.update({name: (owner, set(guests))})
     )
+    limits = []
+    monkeypatch.setattr(postgres, "_limit_idle_transactions", lambda _, role, limit: limits.append((role, limit)))
     postgres.provision(stack)
 
     variables = environment(services["postgres"])
@@ -166,6 +168,10 @@ def test_roles_and_databases_are_those_of_the_embedded_stack(
     sources = dict(re.findall(r"^\\getenv (\w+) (\w+)$", sql, re.MULTILINE))
     made = re.findall(r"^CREATE ROLE (\w+) LOGIN PASSWORD :'(\w+)';$", sql, re.MULTILINE)
     assert {role: variables[sources[variable]] for role, variable in made} == roles
+    assert (
+        re.findall(r"^ALTER ROLE (\w+) SET idle_in_transaction_session_timeout = '(\w+)';$", sql, re.MULTILINE)
+        == limits
+    )
     guests = re.findall(r"^GRANT CONNECT ON DATABASE (\w+) TO (\w+);$", sql, re.MULTILINE)
     owners = re.findall(r"^CREATE DATABASE (\w+) OWNER (\w+) ", sql, re.MULTILINE)
     assert {name: (owner, {guest for to, guest in guests if to == name}) for name, owner in owners} == databases
