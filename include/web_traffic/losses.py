@@ -35,7 +35,8 @@ def lost_records(span: Span, topic: Topic, changed: Offsets, is_rebuild: bool) -
     ends = {partition: topic.end_offsets.get(partition, 0) for partition in span.read_until}
     if tail := {name: [end, span.read_until[name]] for name, end in ends.items() if end < span.read_until[name]}:
         wrong = _each(tail, "partition {} was read up to offset {last}, it ends at {first}")
-        losses.append(Loss(f"Kafka has lost the newest records that were read ({wrong})", tail))
+        gap = {name: [min(first, changed.get(name, first)), last] for name, (first, last) in tail.items()}
+        losses.append(Loss(f"Kafka has lost the newest records that were read ({wrong})", gap))
     regrown = {name: first for name, first in changed.items() if name in ends and name not in tail}
     if replaced := {name: [first, span.read_until[name]] for name, first in regrown.items()}:
         wrong = "the log was cut and has grown again: events at re-used offsets were never read"
@@ -82,6 +83,12 @@ def all_gaps(losses: Iterable[Loss]) -> Gap:
             known = gaps.get(partition, [first, last])
             gaps[partition] = [min(first, known[0]), max(last, known[1])]
     return gaps
+
+
+def reused_from(losses: Iterable[Loss]) -> Offsets:
+    """Return the offsets from which the log was cut, by partition: other records come there."""
+    cut = [loss.gap for loss in losses if loss.needs_rebuild]
+    return {name: first for gap in cut for name, (first, _) in gap.items() if name.isdecimal()}
 
 
 def _each(gap: Gap, text: str) -> str:

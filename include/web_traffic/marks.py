@@ -32,22 +32,29 @@ def last_records(settings: Settings, start_offsets: Offsets, end_offsets: Offset
 def changed_from(settings: Settings, topic: Topic, newest: LastRecords, older: Iterable[LastRecords]) -> Offsets:
     """Return, by partition, from which offset on the log may have other records than were read; nothing if none.
 
-    Where the newest marks are not what is there, older ones tell how far back. Raises `KafkaUnavailable`.
+    Where the newest marks are not what is there, or lie behind the log's end, older ones tell how far back. Raises
+    `KafkaUnavailable`.
     """
-    suspects = _changed(settings, topic, newest)
+    suspects = _changed(settings, topic, newest) | _behind_the_end(topic, newest)
     changed = {partition: topic.first_offsets[partition] for partition in suspects}
     for marks in older:
         if not suspects:
             break
         asked = {partition: marks[partition] for partition in suspects & marks.keys()}
-        for partition in asked.keys() - _changed(settings, topic, asked):
+        for partition in asked.keys() - _changed(settings, topic, asked) - _behind_the_end(topic, asked):
             changed[partition] = max(changed[partition], asked[partition].offset + 1)
             suspects.remove(partition)
     return changed
 
 
+def _behind_the_end(topic: Topic, marks: LastRecords) -> set[str]:
+    """Return the partitions that end before their record: the log was cut there, and may have grown again since."""
+    ends = {partition: topic.end_offsets[partition] for partition in marks if partition in topic.end_offsets}
+    return {partition for partition, end in ends.items() if end <= marks[partition].offset}
+
+
 def _changed(settings: Settings, topic: Topic, marks: LastRecords) -> set[str]:
-    """Return the partitions whose record is another one or is missing; what lies outside of the log says nothing."""
+    """Return the partitions whose record is another one or is missing; what lies outside of the log is not asked."""
     asked = {
         partition: mark
         for partition, mark in marks.items()

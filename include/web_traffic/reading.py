@@ -4,7 +4,7 @@ The ledger knows of each batch when it was planned, and between which Kafka time
 out only if none of its records can be of the interval. What no batch has read yet is always read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -38,6 +38,8 @@ class KnownBatch(NamedTuple):
     may_hold: bool
     """Whether it may hold events of the interval."""
     max_clock_skew_us: int
+    gap: dict[str, list[int]] | None
+    """Lost offsets that its run was told to go on without, by partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def plan_reading(
         ranges = [_range(batch, partition, topic, found) for batch in needed]
         ranges += [(read_until, end)] if read_until < end else []
         ranges += _unread(batches, partition)
-        ranges = [(max(start, topic.first_offsets[partition]), stop) for start, stop in ranges]
+        ranges = [(max(start, topic.first_offsets[partition]), min(stop, end)) for start, stop in ranges]
         ranges = [(start, stop) for start, stop in ranges if start < stop]
         starts[partition] = min((start for start, _ in ranges), default=end)
         ends[partition] = max((stop for _, stop in ranges), default=end)
@@ -98,7 +100,7 @@ def plan_reading(
         partition: frozenset(offset for place, offset in unreadable if place == partition)
         for partition, _ in unreadable
     }
-    return Reading(starts, ends, _doubt(topic, needed), left_out, known)
+    return Reading(starts, ends, _doubt(topic, needed, batches), left_out, known)
 
 
 def _unread(batches: Iterable[KnownBatch], partition: str) -> Iterator[tuple[int, int]]:
@@ -148,15 +150,17 @@ def _begins(partition: str, first: int, found: Found) -> str:
     return f"partition {partition} begins at offset {first}, of {written(found.timestamp_ms)}"
 
 
-def _doubt(topic: Topic, needed: Iterable[KnownBatch]) -> str | None:
-    """Say of which batches a part is gone that timestamps alone tell from the interval."""
-    cut = sorted(
-        {
-            partition
-            for batch in needed
-            for partition, first in topic.first_offsets.items()
-            if batch.start_offsets.get(partition, 0) < first < batch.end_offsets.get(partition, 0)
-        }
-    )
-    places = [f"partition {partition} before offset {topic.first_offsets[partition]}" for partition in cut]
-    return ", ".join(places) or None
+def _doubt(topic: Topic, needed: Iterable[KnownBatch], batches: Sequence[KnownBatch]) -> str | None:
+    """Say of which batches a part is gone that nothing, or timestamps alone, tell from the interval."""
+    places = set()
+    for batch in needed:
+        later = [other.gap or {} for other in batches[batches.index(batch) + 1 :]]
+        for partition, first in topic.first_offsets.items():
+            start, end = batch.start_offsets.get(partition, 0), batch.end_offsets.get(partition, 0)
+            if start < first < end:
+                places.add(f"partition {partition} before offset {first}")
+            for gap in later:
+                lost, last = gap.get(partition, [end, end])
+                if lost < end and start < last and first < last:
+                    places.add(f"partition {partition}, offsets {lost} to {last}")
+    return ", ".join(sorted(places)) or None

@@ -80,13 +80,15 @@ def test_another_record_at_the_offset_is_a_change_and_older_marks_tell_from_wher
     assert changed_from(settings, topic, other_time, []) == {"0": 0}
 
 
-def test_a_record_that_is_missing_is_a_change_unless_it_lies_outside_of_the_log(one_partition: Pipeline) -> None:
+def test_a_record_that_is_missing_or_behind_the_end_is_a_change_unless_it_was_deleted(one_partition: Pipeline) -> None:
     settings = one_partition.settings
     one_partition.produce(b"one")
     in_a_transaction(one_partition, b"two", is_committed=True)
     topic, kept = last(one_partition)
     at_the_end_of_the_transaction = {"0": kept["0"]._replace(offset=2)}
     assert changed_from(settings, topic, at_the_end_of_the_transaction, []) == {"0": 0}
-    assert changed_from(settings, topic, {"0": kept["0"]._replace(offset=3)}, []) == {}
+    behind_the_end = {"0": kept["0"]._replace(offset=3)}
+    assert changed_from(settings, topic, behind_the_end, [kept]) == {"0": 2}
+    assert changed_from(settings, topic, behind_the_end, []) == {"0": 0}
     delete_records(one_partition, before=2)
     assert changed_from(settings, describe_topic(settings), kept, []) == {}

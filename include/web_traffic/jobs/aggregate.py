@@ -14,17 +14,18 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from web_traffic.checkpoint import Checkpoint
 from web_traffic.faults import fault_point
-from web_traffic.guard import Start, examine, fingerprint
+from web_traffic.guard import examine, fingerprint
 from web_traffic.jobs.application import run, start_session, timed
 from web_traffic.jobs.books import close_books
 from web_traffic.jobs.damage import damage_is_refused
 from web_traffic.kafka import Topic, describe_topic
+from web_traffic.rebuild import Start
 from web_traffic.settings import Settings
 from web_traffic.source import FIGURES, decode_records, read_stream
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import RunKey, RunLedger, Summary
 from web_traffic.warehouse.migrate import require_result_table, require_schema
-from web_traffic.warehouse.rejected import Places, keep_unreadable, rejected_earlier
+from web_traffic.warehouse.rejected import Places, keep_unreadable, rejected_earlier, release_places
 from web_traffic.warehouse.sink import write_batch
 from web_traffic.windows import WATERMARK_DELAY, count_hits
 
@@ -42,6 +43,7 @@ def aggregate(settings: Settings) -> Summary:
                 made_with = fingerprint(settings, topic, WATERMARK_DELAY, pyspark.__version__)
                 start = examine(settings, connection, topic, made_with)
                 ledger.accept(start.gap, settings.max_clock_skew)
+                release_places(connection, topic.id, ledger.run_id, start.reused)
                 keep_unreadable(settings, topic.id, start.unreadable)
                 offsets, planned_at = Checkpoint(settings.checkpoint_location).next_start()
                 rejected = rejected_earlier(connection, topic.id, topic.first_offsets | offsets, planned_at)

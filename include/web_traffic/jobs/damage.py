@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from web_traffic.guard import REBUILD, CheckpointMismatch
+from web_traffic.guard import CheckpointMismatch
+from web_traffic.rebuild import REBUILD
 
 OPENING = re.compile(
     r"\[(?:CANNOT_LOAD_STATE_STORE|STDS_|STATE_STORE_|STREAMING_STATEFUL_|STREAMING_CHECKPOINT_)|"

@@ -40,6 +40,19 @@ def rejected_earlier(
     return {partition: frozenset(offsets) for partition, offsets in rows}
 
 
+def release_places(connection: psycopg.Connection[Any], topic_id: str, run_id: int, reused: Offsets) -> None:
+    """Let rejected records from these offsets on no longer stand for their places: the log was cut there."""
+    if reused:
+        figures = {
+            "topic_id": topic_id,
+            "run_id": run_id,
+            "partitions": [int(partition) for partition in reused],
+            "offsets": list(reused.values()),
+        }
+        with connection.transaction():
+            connection.execute(statement("release_places"), figures)
+
+
 def keep_unreadable(settings: Settings, topic_id: str, unreadable: Iterable[UnreadableRecord]) -> None:
     """Keep records that Spark can't read: the stream begins behind them, so none of its tasks does."""
     rows = [(int(record.partition), record.offset, _LAST_US, record.value) for record in unreadable]

@@ -38,6 +38,8 @@ SELECT
             OR j.sealed_before < %(restate_to)s -- noqa: RF02
         )
     ) AS may_hold,
-    (extract(EPOCH FROM j.max_clock_skew) * 1000000)::bigint AS max_clock_skew_us
+    (extract(EPOCH FROM j.max_clock_skew) * 1000000)::bigint AS max_clock_skew_us,
+    b.gap
 FROM judged AS j
+INNER JOIN etl.batch AS b ON j.query_id = b.query_id AND j.batch_id = b.batch_id
 ORDER BY j.planned_at, j.batch_id;

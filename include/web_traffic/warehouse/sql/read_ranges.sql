@@ -1,14 +1,37 @@
 -- Which batches of the live run have read the records between two offsets of each partition, and what was sealed then.
+-- What lies in a gap that was accepted later is not what a batch has read: the log was cut there.
+WITH lost AS (
+    SELECT
+        b.planned_at,
+        g.partition,
+        int8range((g.ends ->> 0)::bigint, (g.ends ->> 1)::bigint) AS offsets
+    FROM etl.batch AS b
+    INNER JOIN etl.checkpoint AS c ON b.query_id = c.query_id
+    CROSS JOIN LATERAL jsonb_each(b.gap) AS g (partition, ends)
+    WHERE b.gap IS NOT NULL AND c.fingerprint ->> 'topic id' = %(topic_id)s -- noqa: RF02
+)
+
 SELECT
     s.query_id,
     e.partition::integer AS partition,
-    coalesce((s.start_offsets ->> e.partition)::bigint, 0) AS start_offset,
-    e.end_offset::bigint AS end_offset,
+    lower(r.offsets) AS start_offset,
+    upper(r.offsets) AS end_offset,
     s.sealed_before,
     s.planned_at,
     (extract(EPOCH FROM coalesce(s.max_clock_skew, %(max_clock_skew)s)) * 1000000)::bigint AS skew_us -- noqa: RF02
 FROM etl.sealing AS s
 CROSS JOIN LATERAL jsonb_each_text(s.end_offsets) AS e (partition, end_offset)
+CROSS JOIN
+    LATERAL unnest(
+        int8multirange(int8range(coalesce((s.start_offsets ->> e.partition)::bigint, 0), e.end_offset::bigint))
+        - coalesce(
+            (
+                SELECT range_agg(l.offsets) FROM lost AS l
+                WHERE l.partition = e.partition AND l.planned_at > s.planned_at
+            ),
+            '{}'
+        )
+    ) AS r (offsets)
 WHERE
     s.fingerprint ->> 'topic id' = %(topic_id)s -- noqa: RF02
     AND e.end_offset::bigint > (%(start_offsets)s::jsonb ->> e.partition)::bigint -- noqa: RF02

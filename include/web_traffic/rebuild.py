@@ -1,0 +1,133 @@
+"""What a new checkpoint would begin with, in the place of one that does not fit."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import psycopg
+
+from web_traffic.checkpoint import Checkpoint, CheckpointError, Offsets
+from web_traffic.errors import NeedsAttention
+from web_traffic.kafka import Topic
+from web_traffic.losses import Gap, Loss, all_gaps, first_kept, lost_records, lost_topic, reused_from
+from web_traffic.settings import Settings
+from web_traffic.unreadable import UnreadableRecord, behind, find_unreadable, require_readable
+from web_traffic.warehouse.history import LastRecords, Past, Span, read_past, read_rebuild_span
+
+REBUILD = "run once with rebuild_checkpoint: unsealed windows are counted anew, sealed ones stay"
+BOTH = (
+    "run once with rebuild_checkpoint and accept_data_loss: unsealed windows are counted anew from what Kafka still "
+    "holds, sealed ones stay, and the gap is recorded"
+)
+
+
+class DataLoss(NeedsAttention):
+    """Kafka does not hold all records that have to be read; nothing was read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How the stream may start."""
+
+    offsets: Offsets | None = None
+    """Where a new checkpoint begins; None for the checkpoint's own offsets or the setting."""
+    gap: Gap | None = None
+    """Lost records that this run may pass over."""
+    last_records: LastRecords = field(default_factory=dict)
+    """The last records that were read before this run, of partitions where they are still there."""
+    reused: Offsets = field(default_factory=dict)
+    """By partition, from which offset on other records stand, or will stand, at the places of those that were read."""
+    unreadable: tuple[UnreadableRecord, ...] = ()
+    """Records that Spark can't read, and that the stream begins behind."""
+
+
+class Rebuild:
+    """What a new checkpoint would begin with. It is asked for when it is needed: the ledger may be long."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, connection: psycopg.Connection[Any], topic: Topic, changed: Offsets
+    ) -> None:
+        self._checkpoint = checkpoint
+        self._connection = connection
+        self._topic = topic
+        self._changed = changed
+
+    @cached_property
+    def past(self) -> Past:
+        """What the database remembers, whatever the checkpoint."""
+        return read_past(self._connection, None)
+
+    @cached_property
+    def losses(self) -> list[Loss]:
+        """What is gone of the records that it would have to read."""
+        span, before = self.span(), self.past.newest_topic_id
+        losses = lost_topic(self.past, self._topic, read_rebuild_span(self._connection, before) if before else None)
+        if span is None:
+            return losses
+        seen = {name: max(end, span.read_until.get(name, 0)) for name, end in self._planned().items()}
+        span = Span(span.wanted, span.read_until | seen)
+        return losses + lost_records(span, self._topic, self._changed, is_rebuild=True)
+
+    def _planned(self) -> Offsets:
+        """Return up to where the checkpoint knows the topic; the ledger does not know what was planned only."""
+        with suppress(CheckpointError):
+            query_id = self._checkpoint.query_id
+            made_with = self.past.checkpoints.get(query_id, {}) if query_id else {}
+            newest = self._checkpoint.newest_planned()
+            if newest is not None and made_with.get("topic id", self._topic.id) == self._topic.id:
+                return self._checkpoint.batch(newest).end_offsets
+        return {}
+
+    def span(self) -> Span | None:
+        """What it would have to read, by the ledger; None if that has batches, but of other topics.
+
+        With an empty ledger it begins where the old one began, if that can be read.
+        """
+        if self.past.newest_writer:
+            return read_rebuild_span(self._connection, self._topic.id)
+        with suppress(CheckpointError):
+            if initial := self._checkpoint.initial_offsets():
+                return Span(initial, {})
+        return None
+
+    def way_out(self, said: Sequence[str]) -> str:
+        """Add to what is wrong what a person has to ask for, and what comes of it."""
+        if not self.losses:
+            return "; ".join([*said, REBUILD])
+        lost = [loss.wrong for loss in self.losses if loss.wrong not in said]
+        open_hits = self.past.open_hits
+        missing = "hits of open windows" if open_hits is None else f"up to {open_hits:,} hits of open windows"
+        return "; ".join([*said, *lost, f"{BOTH}; {missing} will be missing"])
+
+    def start(self, accept_data_loss: bool, last_records: LastRecords) -> Start:
+        """Return how a new checkpoint starts; raises `DataLoss` if records are gone, unless that was accepted."""
+        if self.losses and not accept_data_loss:
+            raise DataLoss(self.way_out([]))
+        return Start(self._offsets(), all_gaps(self.losses) or None, last_records, reused_from(self.losses))
+
+    def _offsets(self) -> Offsets | None:
+        span = self.span()
+        if span is None:
+            is_made_anew = self._topic.name in [made_with.get("topic") for made_with in self.past.checkpoints.values()]
+            span = Span({}, {}) if is_made_anew and self.past.newest_writer else None
+        return first_kept(span, self._topic, self._changed) if span else None
+
+
+def behind_unreadable(settings: Settings, topic: Topic, start: Start, rebuild: Rebuild) -> Start:
+    """Let a new checkpoint begin behind what Spark can't read; raises `Unreadable` unless that was accepted."""
+    first = topic.end_offsets if settings.starting_offsets == "latest" else topic.first_offsets
+    offsets = start.offsets or first
+    unreadable = find_unreadable(settings, topic, offsets)
+    if not unreadable:
+        return start
+    if not settings.accept_data_loss:
+        require_readable(topic, unreadable)
+    span = rebuild.span()
+    read_until = offsets | (span.read_until if span else {})
+    later = behind(unreadable, offsets)
+    unread = {name: [read_until[name], end] for name, end in later.items() if offsets[name] != end}
+    lost = {name: [first, end] for name, (first, end) in unread.items() if first < end}
+    gap = all_gaps([Loss("", start.gap or {}), Loss("", lost)])
+    return replace(start, offsets=later, gap=gap, unreadable=tuple(unreadable))
