@@ -25,6 +25,10 @@ class DatabaseCopy:
         self._as_admin("DROP DATABASE {name} WITH (FORCE)")
         self._as_admin("ALTER DATABASE {copy} RENAME TO {name}")
 
+    def drop(self) -> None:
+        """Drop the copy."""
+        self._as_admin("DROP DATABASE {copy}")
+
     def _as_admin(self, statement: str) -> None:
         names = {"copy": sql.Identifier(self._copy), "name": sql.Identifier(self._name)}
         with psycopg.connect(
@@ -52,3 +56,7 @@ class CheckpointCopy:
         """Put the copy in the place of the checkpoint."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._copy.rename(self._folder)
+
+    def drop(self) -> None:
+        """Remove the copy."""
+        shutil.rmtree(self._copy)

@@ -27,6 +27,8 @@ class Cell:
 
     name: str
     title: str
-    break_it: Callable[[Trial], None]
+    break_it: Callable[[Any], None]
     trials: int = 5
     around: Callable[[Stack, Path], Surroundings] = nothing_around
+    kind: type[Trial] = Trial
+    """What `break_it` gets."""

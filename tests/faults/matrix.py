@@ -20,10 +20,10 @@ from traceback import format_exc
 
 from local_stack import Stack, running
 from local_stack.environment import REPO, VAR
-from tests.faults import trial
+from tests.faults import trial, truth, walk
 from tests.faults.cell import Cell, NotHere
 from tests.faults.cells import CELLS, MODULES
-from tests.faults.trial import Outcome, Trial
+from tests.faults.trial import Outcome
 from tests.homes import fresh_home
 
 FOLDER = VAR / "faults"
@@ -107,7 +107,7 @@ def run_trial(stack: Stack, cell: Cell, seed: int, folder: Path, *, is_small: bo
     """Prepare, break, recover and compare."""
     shutil.rmtree(folder, ignore_errors=True)
     with cell.around(stack, folder) as (tool, environment):
-        one = Trial(stack, folder, seed, tool, is_small=is_small, **environment)
+        one = cell.kind(stack, folder, seed, tool, is_small=is_small, **environment)
         one.prepare()
         cell.break_it(one)
         return one.compare(cell.name, one.recover())
@@ -117,7 +117,8 @@ def run_trial(stack: Stack, cell: Cell, seed: int, folder: Path, *, is_small: bo
 def code_version(cell: Cell) -> str:
     """Return a digest of what a trial of the cell is about: the application, and the cell's own code."""
     files = [file for folder in CODE for file in sorted((REPO / folder).rglob("*")) if file.suffix in (".py", ".sql")]
-    files += [Path(module.__file__) for module in (trial, *MODULES) if module is trial or cell in module.CELLS]
+    own = [module for module in MODULES if cell in module.CELLS]
+    files += [Path(str(module.__file__)) for module in (trial, *(walk, truth) * (cell.kind is walk.Walk), *own)]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())

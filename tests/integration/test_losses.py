@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,15 +13,19 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 from local_stack import Stack
 from tests.copies import DatabaseCopy
 from tests.faults.brokers import Cluster, running_brokers
-from tests.faults.stopped import wait_until
+from tests.faults.log import cut_tail
+from tests.faults.stopped import stopped_at, wait_until
 from tests.integration.test_aggregate import event
 from tests.integration.test_guard import delete_records, recreate_topic, refusal
 from tests.pipeline import Pipeline, make_pipeline
+from tests.restating import restate, try_to_restate
+from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.kafka import end_offsets
 from web_traffic.kafka_client import KafkaUnavailable
 
 REBUILD = {"REBUILD_CHECKPOINT": "true"}
 ACCEPT = {"ACCEPT_DATA_LOSS": "true"}
+SOON = datetime(2026, 3, 29, 0, 21, tzinfo=UTC)
 BOTH = "run once with rebuild_checkpoint and accept_data_loss: "
 
 
@@ -151,39 +156,53 @@ def has_leader(pipeline: Pipeline) -> bool:
         return False
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    with running_brokers(tmp_path / "brokers", 1) as cluster:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with running_brokers(tmp_path_factory.mktemp("brokers"), 1) as cluster:
         yield cluster
 
 
-@pytest.mark.parametrize("has_grown", [False, True])
-def test_a_log_that_was_restored_from_a_copy_is_refused_and_what_was_counted_from_it_stays(
-    stack: Stack, cluster: Cluster, numbers: Iterator[int], tmp_path: Path, has_grown: bool
-) -> None:
-    name = f"web_traffic_{next(numbers)}"
+@pytest.fixture
+def on_its_own_broker(stack: Stack, cluster: Cluster, numbers: Iterator[int], tmp_path: Path) -> Pipeline:
+    """Return a pipeline whose topic has one partition, on a broker whose disk can go back in time."""
     environment = {"KAFKA_URL": cluster.url, "KAFKA_TOPIC_PARTITIONS": "1"}
-    pipeline = make_pipeline(stack, name, tmp_path / "checkpoint", **environment)
-    data, copy = cluster.brokers[0].folder / "data", tmp_path / "copy"
-    pipeline.produce(event("00:01"), event("00:02"), event("00:06"))
-    pipeline.run()
+    return make_pipeline(stack, f"web_traffic_{next(numbers)}", tmp_path / "checkpoint", **environment)
+
+
+@contextmanager
+def disk_goes_back(cluster: Cluster, pipeline: Pipeline) -> Iterator[Path]:
+    """Stop the broker while its disk is put back to an earlier state; yields the folder of the one partition."""
     cluster.kill(0)
-    shutil.copytree(data, copy)
-    cluster.start(0)
-    pipeline.produce(event("00:07"), event("00:13"))
-    pipeline.run()
-    cluster.kill(0)
-    shutil.rmtree(data)
-    copy.rename(data)
+    yield cluster.brokers[0].folder / "data" / f"{pipeline.settings.kafka_topic}-0"
     cluster.start(0)
     wait_until(lambda: has_leader(pipeline), "a leader", within=60)
-    if has_grown:
-        pipeline.produce(event("00:14"), event("00:15"), event("00:16"))
+
+
+@pytest.mark.parametrize("new_events", [0, 1, 4])
+def test_a_log_that_was_restored_from_a_copy_is_refused_and_what_was_counted_from_it_stays(
+    on_its_own_broker: Pipeline, cluster: Cluster, new_events: int
+) -> None:
+    pipeline = on_its_own_broker
+    pipeline.produce(event("00:01"), event("00:02"), event("00:06"), at=SOON)
+    pipeline.run()
+    with disk_goes_back(cluster, pipeline) as partition:
+        shutil.copytree(partition, f"{partition}.copy")
+        shutil.move(f"{partition}.copy", cluster.brokers[0].folder)
+    pipeline.produce(event("00:07"), b"broken", event("00:13"), at=SOON)
+    pipeline.run()
+    with disk_goes_back(cluster, pipeline) as partition:
+        shutil.rmtree(partition)
+        shutil.move(cluster.brokers[0].folder / f"{partition.name}.copy", partition)
+    pipeline.produce(*[event("00:14")] * new_events, at=SOON)
+    if new_events > 3:
         wrong = (
             "the log was cut and has grown again: events at re-used offsets were never read (partition 0: offsets 3"
         )
     else:
-        wrong = "Kafka has lost the newest records that were read (partition 0 was read up to offset 5, it ends at 3)"
+        wrong = (
+            "Kafka has lost the newest records that were read "
+            f"(partition 0 was read up to offset 6, it ends at {3 + new_events})"
+        )
     refused = refusal(pipeline)
     assert wrong in refused
     assert BOTH in refused
@@ -191,9 +210,33 @@ def test_a_log_that_was_restored_from_a_copy_is_refused_and_what_was_counted_fro
     assert wrong in refusal(pipeline, **ACCEPT)
     assert wrong in refusal(pipeline, **REBUILD)
     rebuilt = pipeline.run(**REBUILD, **ACCEPT)
-    assert rebuilt["gap"] == {"0": [3, 5]}
-    pipeline.produce(event("00:17"), event("00:21"))
+    assert rebuilt["gap"] == {"0": [3, 6]}
+    pipeline.produce(event("00:17"), event("00:21"), at=SOON)
     assert pipeline.run()["gap"] is None
     hits = {f"{start:%H:%M}": hits for (start, _, _), hits in pipeline.windows().items()}
-    assert hits == {"00:00": 2, "00:05": 2} | ({"00:10": 1, "00:15": 3} if has_grown else {"00:15": 1})
+    expected = {"00:00": 2, "00:05": 2, "00:15": 1} | ({"00:10": new_events} if new_events else {})
+    assert hits == expected
     assert_right_but_for_the_gap(pipeline)
+    # A restatement takes nothing away that was counted from what is lost, and finds what has come since.
+    refused = try_to_restate(pipeline, "00:05", "00:10")
+    assert (refused.returncode, "partition 0, offsets 3 to 6" in refused.stdout) == (EXIT_NEEDS_ATTENTION, True)
+    pipeline.produce(event("00:16", "late.example"), at=SOON)
+    assert pipeline.run()["late"] == 1
+    assert restate(pipeline, "00:10", "00:20")["windows_changed"] == 1
+    assert_right_but_for_the_gap(pipeline)
+
+
+def test_what_a_killed_run_has_planned_and_kafka_has_lost_is_a_gap(
+    on_its_own_broker: Pipeline, cluster: Cluster
+) -> None:
+    pipeline = on_its_own_broker
+    pipeline.produce(event("00:01"), event("00:07"), at=SOON)
+    pipeline.run()
+    pipeline.produce(event("00:08"), at=SOON)
+    with stopped_at(pipeline, "offsets logged") as run:
+        run.kill("group")
+    with disk_goes_back(cluster, pipeline) as partition:
+        cut_tail(partition, batches=1)
+    assert "partition 0 was read up to offset 3, it ends at 2" in refusal(pipeline)
+    assert BOTH in refusal(pipeline)
+    assert pipeline.run(**REBUILD, **ACCEPT)["gap"] == {"0": [2, 3]}

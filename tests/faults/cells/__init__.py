@@ -1,6 +1,17 @@
 """The cells of the matrix, by what they break."""
 
-from tests.faults.cells import checkpoint, events, kafka, kills, machine, network, postgres
+from tests.faults.cells import (
+    checkpoint,
+    events,
+    histories,
+    kafka,
+    kills,
+    machine,
+    network,
+    postgres,
+    random_steps,
+    times,
+)
 
-MODULES = (kills, postgres, kafka, network, events, checkpoint, machine)
+MODULES = (kills, postgres, kafka, network, events, checkpoint, machine, histories, times, random_steps)
 CELLS = {cell.name: cell for module in MODULES for cell in module.CELLS}
