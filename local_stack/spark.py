@@ -31,6 +31,7 @@ LOG_CONFIGURATION = Path(__file__).with_name("spark-log4j2.properties")
 APPLICATION = REPO / "include" / "web_traffic" / "jobs" / "aggregate.py"
 FIRST_JAVA_WITH_AOT_CACHE = 25
 TRAINING_EVENTS = 2_000
+CHECKPOINT_FILES = "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
 TRAINING_LIMIT_SECONDS = 180
 
 
@@ -84,6 +85,8 @@ def _write_properties(file: Path, java_options: str) -> None:
         "spark.pyspark.python": str(PYTHON),
         "spark.driver.memory": "2g",  # by default 1 GiB, which two million open windows do not fit into
         "spark.ui.enabled": "false",
+        # The default one starts a process, readlink, for each file that it renames.
+        "spark.sql.streaming.checkpointFileManagerClass": CHECKPOINT_FILES,
         "spark.driver.host": LOOPBACK,
         "spark.driver.bindAddress": LOOPBACK,
         "spark.driver.defaultJavaOptions": f"-Dlog4j2.configurationFile={LOG_CONFIGURATION.as_uri()} {java_options}",

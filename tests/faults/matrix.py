@@ -39,6 +39,12 @@ state store with an independent recount of the topic. In half of the trials a fi
 take turns with the JVM, the Python process at the point and the whole process group, and with the first and the second
 batch of a run. Where Kafka has lost records, the recount takes them from what the trial has read before.
 
+The cells H, T and R take steps: events, runs, restatements, redrives, parts of the pipeline that go back in time, and
+the way out that a refusal names. Their events are few, and each has a host of its own. After each run all that was
+ever sent is compared with the table, and at the end, after all windows were restated, again: a missing event must lie
+in a gap that was accepted and recorded, or have come too late. Their runs share a warm Spark, but for those that are
+killed.
+
 `make faults` runs what is missing and writes this page; `make faults CELL=K5 SEED=7` runs one trial again. *Lost*,
 *duplicate* and *wrong* are rows of the result table; *unaccounted* are events on which books, ledger, rejected events,
 state store and recount do not agree. *Recovery* is the time from the end of the fault to the end of the run that has

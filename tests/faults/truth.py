@@ -21,6 +21,7 @@ LEDGER = """\
 SELECT c.fingerprint ->> 'topic id', b.query_id, b.start_offsets, b.end_offsets, b.watermark, b.planned_at, b.gap
 FROM etl.batch AS b JOIN etl.checkpoint AS c USING (query_id) ORDER BY b.planned_at, b.batch_id
 """
+REJECTED = "SELECT split_part(topic_id, '~', 1), partition, record_offset, value FROM etl.rejected_event"
 RUNS = "SELECT gap, started_at FROM etl.run WHERE status = 'succeeded' AND gap IS NOT NULL"
 
 
@@ -91,7 +92,7 @@ class GroundTruth:
         self.there: dict[Place, str] = {}
         self.counted: set[str] = set()
         """Hosts that are in the table; put it back with the database."""
-        self._redriven: set[str] = set()
+        self._rejected: set[tuple[Place, str]] = set()
         self._cuts: list[Gap] = []
         """What Kafka has lost of the newest records, and when."""
 
@@ -119,9 +120,10 @@ class GroundTruth:
         topic_id = self.look()
         rows = self.pipeline.query("SELECT window_start, host, num_hits FROM aggregated_web_traffic")
         [(sealed_until,)] = self.pipeline.query("SELECT nullif(sealed_until, '-infinity') FROM etl.pipeline")
-        values = self.pipeline.query("SELECT value, redriven_at IS NULL FROM etl.rejected_event")
-        rejected = {json.loads(value)["host"] for value, is_kept in values if is_kept}
-        self._redriven = {json.loads(value)["host"] for value, is_kept in values if not is_kept}
+        rejected = self.pipeline.query(REJECTED)
+        self._rejected = {
+            (Place(topic, str(number), offset), json.loads(value)["host"]) for topic, number, offset, value in rejected
+        }
         reads, gaps = self._ledger(topic_id)
         hosts = [host for _, host, _ in rows]
         verdict = Verdict(
@@ -129,7 +131,7 @@ class GroundTruth:
             wrong={host for start, host, _ in rows if self.window_of.get(host) != start},
         )
         for host, window in self.window_of.items():
-            if host in hosts or host in rejected:
+            if host in hosts:
                 continue
             if host in self.counted:
                 verdict.lost[host] = "it was in the table"
@@ -149,6 +151,8 @@ class GroundTruth:
     ) -> str | None:
         """Say why an event should be in the table, or at least have been read; None if it is right that it is not."""
         for place in self.places[host]:
+            if (place, host) in self._rejected:
+                continue
             is_there = self.there.get(place) == host
             accepted_at = max((gap.accepted_at for gap in gaps if gap.has(place)), default=EPOCH)
             cut_at = max((cut.accepted_at for cut in self._cuts if cut.has(place)), default=EPOCH)
@@ -163,7 +167,7 @@ class GroundTruth:
                 return f"no batch has read {place}, no gap has it"
             if window_end > sealed_until:
                 continue
-            if restated and is_there and host not in self._redriven:
+            if restated and is_there:
                 return f"{place} is there, and was not found by a restatement"
             if any(window_end > read.closed_before for read in readers):
                 return f"{place} was read in time"

@@ -150,7 +150,7 @@ class Walk(Trial):
         """Restate all sealed windows, hour by hour, and return those that were not refused."""
         [(sealed_until,)] = self.pipeline.query("SELECT nullif(sealed_until, '-infinity') FROM etl.pipeline")
         windows: set[datetime] = set()
-        hour, sealed_until = START - timedelta(hours=2), sealed_until or START
+        hour, sealed_until = START - timedelta(hours=1), sealed_until or START
         while hour + WINDOW <= sealed_until:
             end = min(hour + timedelta(hours=1), sealed_until - (sealed_until - START) % WINDOW)
             if self.restate(hour, end, ALLOWED_LATENESS=ANY_LATENESS):

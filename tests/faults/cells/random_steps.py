@@ -11,7 +11,7 @@ from web_traffic.kafka import describe_topic
 from web_traffic.settings import WINDOW
 
 STEPS = 60
-FEW_STEPS = 20
+FEW_STEPS = 12
 MOST_PARTITIONS = 6
 
 
