@@ -187,7 +187,7 @@ def _topic(value: str) -> str:
 
 def _postgres_url(value: str) -> str:
     url = urlsplit(value.removeprefix("jdbc:"))
-    if url.scheme not in ("postgresql", "postgres") or not url.hostname or not url.path.strip("/"):
+    if url.scheme not in ("postgresql", "postgres") or not url.netloc or not url.path.strip("/"):
         raise SettingsError("POSTGRES_URL must look like jdbc:postgresql://host:port/database")
     libpq_url = url._replace(scheme="postgresql").geturl()
     try:

@@ -1,15 +1,24 @@
 """From Airflow connections to the environment of the ETL; nothing else in the project holds an address."""
 
+import logging
 import os
-from urllib.parse import quote
+from functools import cache
+from typing import Any
+from urllib.parse import quote, urlencode
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
+from psycopg.pq import Conninfo
 
 from web_traffic.settings import Settings, SettingsError
 
 KAFKA, POSTGRES, POSTGRES_OWNER, SPARK = "kafka_default", "postgres_default", "postgres_owner", "spark_default"
 POSTGRES_READER, SMTP = "postgres_reader", "smtp_default"
+LOGIN = ("security.", "sasl.", "ssl.", "enable.ssl", "enable.sasl", "https.")
+OF_HOOKS = ("cursor", "enable_log_db_messages")
+"""What an extra field may say to Airflow's own hooks; it is not about the address."""
+
+log = logging.getLogger(__name__)
 
 
 def job_environment(postgres: str = POSTGRES, run_name: str | None = None) -> dict[str, str]:
@@ -17,7 +26,7 @@ def job_environment(postgres: str = POSTGRES, run_name: str | None = None) -> di
     kafka, database = BaseHook.get_connection(KAFKA), BaseHook.get_connection(postgres)
     environment = {
         "KAFKA_URL": _bootstrap_servers(kafka),
-        "POSTGRES_URL": f"postgresql://{database.host}:{database.port or 5432}/{database.schema}",
+        "POSTGRES_URL": _postgres_url(database),
         "POSTGRES_USER": database.login or "",
         "POSTGRES_PASSWORD": database.password or "",
     }
@@ -45,7 +54,46 @@ def alert_environment() -> dict[str, str]:
 
 
 def _bootstrap_servers(kafka: Connection) -> str:
-    servers: str | None = kafka.extra_dejson.get("bootstrap.servers")
+    extra: dict[str, Any] = kafka.extra_dejson
+    servers: str | None = extra.get("bootstrap.servers")
     if not servers:
         raise SettingsError(f'the connection {KAFKA} needs {{"bootstrap.servers": "host:port"}} in its extra field')
+    others = {name: value for name, value in extra.items() if name != "bootstrap.servers"}
+    if others.get("security.protocol", "").upper() == "PLAINTEXT":
+        del others["security.protocol"]
+    if login := [name for name in others if name.startswith(LOGIN)]:
+        raise SettingsError(
+            f"the connection {KAFKA} asks for a login or for encryption ({', '.join(sorted(login))}), and the ETL "
+            "reaches brokers only without: give it a listener of that kind, and take these out of the extra field"
+        )
+    if others:
+        log.warning("the ETL does not use these settings of the connection %s: %s", KAFKA, ", ".join(sorted(others)))
     return servers
+
+
+def _postgres_url(database: Connection) -> str:
+    """Return the address with what the extra field says of it; raises `SettingsError`."""
+    name = database.conn_id
+    if not database.host or not database.schema:
+        raise SettingsError(f"the connection {name} needs a host and, as its schema, the name of the database")
+    extra = {key: value for key, value in database.extra_dejson.items() if key not in OF_HOOKS}
+    if unknown := sorted(extra.keys() - _parameters()):
+        raise SettingsError(
+            f"the connection {name} has settings in its extra field that the ETL can't use ({', '.join(unknown)}): "
+            "there may be parameters of libpq, such as sslmode, sslrootcert, connect_timeout and options"
+        )
+    hosts = ",".join(f"{_host(host)}:{database.port or 5432}" for host in database.host.split(","))
+    query = f"?{urlencode(extra, quote_via=quote)}" if extra else ""
+    return f"postgresql://{hosts}/{quote(database.schema, safe='')}{query}"
+
+
+def _host(host: str) -> str:
+    """Write a name, an IPv6 address or the folder of a socket as the host of an address."""
+    return f"[{host}]" if ":" in host else quote(host, safe="")
+
+
+@cache
+def _parameters() -> frozenset[str]:
+    """Return the parameters of libpq that may stand in an address: no login, and nothing that is secret."""
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    return frozenset(known - {"host", "hostaddr", "port", "dbname", "user", "password", "sslpassword"})

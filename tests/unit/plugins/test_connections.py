@@ -1,0 +1,90 @@
+"""What Airflow's connections say reaches the ETL, or is refused by name."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from web_traffic.settings import SettingsError
+from web_traffic_airflow.connections import job_environment, job_settings
+
+KAFKA = {"bootstrap.servers": "broker.example:9092"}
+DATABASE = {"host": "db.example", "port": 5433, "schema": "web_traffic", "login": "writer", "password": "secret"}
+
+
+def connect(patch: pytest.MonkeyPatch, kafka: dict[str, Any] | None = None, **database: Any) -> None:
+    """Set both connections as an administrator may do: by environment."""
+    patch.setenv("AIRFLOW_CONN_KAFKA_DEFAULT", json.dumps({"conn_type": "kafka", "extra": KAFKA | (kafka or {})}))
+    patch.setenv("AIRFLOW_CONN_POSTGRES_DEFAULT", json.dumps({"conn_type": "postgres"} | DATABASE | database))
+
+
+def test_the_addresses_and_the_login_are_those_of_the_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch)
+    assert job_environment() == {
+        "KAFKA_URL": "broker.example:9092",
+        "POSTGRES_URL": "postgresql://db.example:5433/web_traffic",
+        "POSTGRES_USER": "writer",
+        "POSTGRES_PASSWORD": "secret",
+    }
+
+
+@pytest.mark.parametrize(
+    ("database", "reached"),
+    [
+        ({"host": "::1"}, {"host": "::1", "port": "5433"}),
+        ({"host": "/run/postgresql"}, {"host": "/run/postgresql", "port": "5433"}),
+        ({"host": "one.example,two.example"}, {"host": "one.example,two.example", "port": "5433,5433"}),
+        ({"schema": "100 % web/traffic"}, {"dbname": "100 % web/traffic"}),
+        (
+            {"extra": {"sslmode": "verify-full", "sslrootcert": "/etc/my ca.pem", "cursor": "dictcursor"}},
+            {"sslmode": "verify-full", "sslrootcert": "/etc/my ca.pem", "host": "db.example"},
+        ),
+        ({"extra": {"options": "-c search_path=etl,public"}}, {"options": "-c search_path=etl,public"}),
+    ],
+)
+def test_whatever_is_said_of_postgres_is_used(
+    monkeypatch: pytest.MonkeyPatch, database: dict[str, Any], reached: dict[str, str]
+) -> None:
+    connect(monkeypatch, **database)
+    found = conninfo_to_dict(job_settings().postgres_url)
+    assert {name: found[name] for name in reached} == reached
+
+
+@pytest.mark.parametrize(
+    ("kafka", "database", "said"),
+    [
+        (
+            {"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"},
+            {},
+            "kafka_default asks for a login or for encryption (sasl.mechanism, security.protocol)",
+        ),
+        ({"bootstrap.servers": ""}, {}, "kafka_default needs"),
+        ({}, {"schema": ""}, "postgres_default needs a host and, as its schema, the name of the database"),
+        ({}, {"host": ""}, "postgres_default needs a host"),
+        (
+            {},
+            {"extra": {"iam": True}},
+            "postgres_default has settings in its extra field that the ETL can't use (iam)",
+        ),
+        ({}, {"extra": {"sslpassword": "secret"}}, "that the ETL can't use (sslpassword)"),
+    ],
+)
+def test_what_can_not_be_used_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, kafka: dict[str, Any], database: dict[str, Any], said: str
+) -> None:
+    connect(monkeypatch, kafka, **database)
+    with pytest.raises(SettingsError) as refused:
+        job_environment()
+    assert said in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_what_does_no_harm_is_named_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    connect(monkeypatch, {"security.protocol": "plaintext", "group.id": "me"})
+    with caplog.at_level(logging.WARNING):
+        assert job_environment()["KAFKA_URL"] == "broker.example:9092"
+    assert "does not use these settings of the connection kafka_default: group.id" in caplog.text
