@@ -11,7 +11,9 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from local_stack import Stack, running
+from local_stack.airflow import PROGRAMS
 from local_stack.leftovers import find_processes
+from local_stack.supervisor import Supervisor
 from tests import timing
 from tests.homes import fresh_home
 from tests.pipeline import Pipeline
@@ -19,6 +21,7 @@ from tests.warm_spark import warm_session
 from tests.whole_stack import FirstRun, make_first_run, settings_for_tests, start_airflow
 
 AIRFLOW = "airflow"
+WITH_AIRFLOW = pytest.StashKey[Stack]()
 AIRFLOW_TESTS = (
     "tests/browser/",
     "tests/integration/alerts/",
@@ -90,9 +93,20 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def traffic(stack: Stack) -> Pipeline:
+def traffic(stack: Stack, request: pytest.FixtureRequest) -> Pipeline:
     """Return the pipeline that the stack's own DAG feeds."""
+    request.config.stash[WITH_AIRFLOW] = stack
     return start_airflow(stack)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """After the last test of Airflow let it end beside the tests that follow, which want the processor."""
+    yield
+    if nextitem is not None and group(item.nodeid) == AIRFLOW != group(nextitem.nodeid):
+        stack = item.config.stash.get(WITH_AIRFLOW, None)
+        for name in PROGRAMS if stack else ():
+            Supervisor(stack).stop_program(name)
 
 
 @pytest.fixture(scope="session")

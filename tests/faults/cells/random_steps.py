@@ -16,10 +16,11 @@ MOST_PARTITIONS = 6
 
 
 def take_steps(walk: Walk) -> None:
-    """Take random steps; the first events are there before."""
+    """Take random steps; the first events are there before. A short walk leaves kills to their own cells."""
     walk.traffic()
     walk.run()
-    steps, weights = zip(*WEIGHTS.items(), strict=True)
+    chances = {step: weight for step, weight in WEIGHTS.items() if not (walk.is_short and step is kill)}
+    steps, weights = zip(*chances.items(), strict=True)
     for _ in range(FEW_STEPS if walk.is_short else STEPS):
         [step] = walk.random.choices(steps, weights)
         step(walk)
