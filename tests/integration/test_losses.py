@@ -240,3 +240,22 @@ def test_what_a_killed_run_has_planned_and_kafka_has_lost_is_a_gap(
     assert "partition 0 was read up to offset 3, it ends at 2" in refusal(pipeline)
     assert BOTH in refusal(pipeline)
     assert pipeline.run(**REBUILD, **ACCEPT)["gap"] == {"0": [2, 3]}
+
+
+def test_a_log_that_was_cut_after_a_killed_run_is_recognised_by_what_its_batch_had_read(
+    on_its_own_broker: Pipeline, cluster: Cluster
+) -> None:
+    pipeline = on_its_own_broker
+    pipeline.produce(event("00:01"), event("00:07"), at=SOON)
+    pipeline.run()
+    pipeline.produce(event("00:08"), at=SOON)
+    with stopped_at(pipeline, "stream ended") as run:
+        run.kill("group")
+    with disk_goes_back(cluster, pipeline) as partition:
+        cut_tail(partition, batches=1)
+    pipeline.produce(event("00:09"), at=SOON)
+    assert (
+        "the log was cut and has grown again: events at re-used offsets were never read (partition 0: offsets 2"
+        in (refusal(pipeline))
+    )
+    assert pipeline.run(**REBUILD, **ACCEPT)["gap"] == {"0": [2, 3]}

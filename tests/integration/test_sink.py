@@ -92,7 +92,7 @@ def test_a_batch_is_its_windows_its_ledger_row_and_its_seal(
 ) -> None:
     stages = stage(pipeline, ("00:00", "a.example", None, 3), ("00:00", "b.example", "x", 1))
     stages |= stage(pipeline, ("00:05", "a.example", "", 2))
-    _commit(connection, batch(0, "00:10"), run, stages)
+    _commit(connection, batch(0, "00:10"), run, {}, stages)
     assert table(connection) == [
         ("00:00", "a.example", None, 3),
         ("00:00", "b.example", "x", 1),
@@ -107,7 +107,7 @@ def test_a_batch_that_is_staged_again_is_not_written_again(
     pipeline: Pipeline, connection: Connection, run: RunKey
 ) -> None:
     for _ in range(2):
-        _commit(connection, batch(0, "00:05"), run, stage(pipeline, ("00:00", "a.example", None, 3)))
+        _commit(connection, batch(0, "00:05"), run, {}, stage(pipeline, ("00:00", "a.example", None, 3)))
     assert table(connection) == [("00:00", "a.example", None, 3)]
     assert ledger(connection) == [(0, 1, 3, 0)]
     assert staged(connection) == 0
@@ -120,7 +120,7 @@ def test_two_that_commit_the_same_batch_at_once_write_it_once(
 
     def commit_second() -> None:
         with pipeline.connect() as other:
-            _commit(other, batch(0, "00:05"), run, second)
+            _commit(other, batch(0, "00:05"), run, {}, second)
 
     def second_waits() -> bool:
         waiters = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -131,7 +131,7 @@ def test_two_that_commit_the_same_batch_at_once_write_it_once(
             connection.execute(statement("lock_pipeline"))
             commit = pool.submit(commit_second)
             wait_until(second_waits, "the second one waits", within=20)
-            _commit(connection, batch(0, "00:05"), run, first)
+            _commit(connection, batch(0, "00:05"), run, {}, first)
         commit.result(20)
     assert table(connection) == [("00:00", "a.example", None, 3)]
     assert ledger(connection) == [(0, 1, 3, 0)]
@@ -140,14 +140,14 @@ def test_two_that_commit_the_same_batch_at_once_write_it_once(
 def test_windows_up_to_the_seal_are_superseded_when_a_new_checkpoint_brings_them_again(
     pipeline: Pipeline, connection: Connection, run: RunKey
 ) -> None:
-    _commit(connection, batch(0, "00:10"), run, stage(pipeline, ("00:05", "a.example", None, 3)))
+    _commit(connection, batch(0, "00:10"), run, {}, stage(pipeline, ("00:05", "a.example", None, 3)))
     again = stage(
         pipeline,
         ("00:00", "b.example", None, 7),
         ("00:05", "a.example", None, 4),  # ends at the seal
         ("00:10", "a.example", None, 5),
     )
-    _commit(connection, batch(0, "00:15", REBUILT), run, again)
+    _commit(connection, batch(0, "00:15", REBUILT), run, {}, again)
     assert table(connection) == [("00:05", "a.example", None, 3), ("00:10", "a.example", None, 5)]
     assert ledger(connection) == [(0, 1, 3, 0), (0, 1, 5, 11)]
 
@@ -160,10 +160,10 @@ def test_a_batch_whose_staged_windows_are_gone_commits_nothing_until_it_is_stage
     with pipeline.owner() as owner:  # as a crash of the server does to an unlogged table
         owner.execute("DELETE FROM etl.staged_window WHERE stage_id = ANY(%s)", [list(lost)])
     with pytest.raises(StagedWindowsLost, match=r"^batch 0: 3 hits staged, 5 copied$"):
-        _commit(connection, batch(0, "00:05"), run, kept | lost)
+        _commit(connection, batch(0, "00:05"), run, {}, kept | lost)
     assert (table(connection), ledger(connection), sealed_until(connection)) == ([], [], "-infinity")
 
-    _commit(connection, batch(0, "00:05"), run, stage(pipeline, *windows))
+    _commit(connection, batch(0, "00:05"), run, {}, stage(pipeline, *windows))
     assert table(connection) == windows
     assert ledger(connection) == [(0, 2, 5, 0)]
     assert staged(connection) == 0
@@ -172,10 +172,10 @@ def test_a_batch_whose_staged_windows_are_gone_commits_nothing_until_it_is_stage
 def test_a_window_that_is_there_already_and_not_sealed_fails_the_whole_batch(
     pipeline: Pipeline, connection: Connection, run: RunKey
 ) -> None:
-    _commit(connection, batch(0, "00:00"), run, stage(pipeline, ("00:00", "a.example", None, 3)))
+    _commit(connection, batch(0, "00:00"), run, {}, stage(pipeline, ("00:00", "a.example", None, 3)))
     stages = stage(pipeline, ("00:00", "b.example", None, 1), ("00:00", "a.example", None, 4))
     with pytest.raises(psycopg.errors.UniqueViolation, match="aggregated_web_traffic_key"):
-        _commit(connection, batch(1, "00:05"), run, stages)
+        _commit(connection, batch(1, "00:05"), run, {}, stages)
     assert table(connection) == [("00:00", "a.example", None, 3)]
     assert ledger(connection) == [(0, 1, 3, 0)]
     assert sealed_until(connection) == "2026-03-29 00:00:00+00"
@@ -185,7 +185,7 @@ def test_what_a_failed_attempt_has_staged_is_not_written_and_goes_with_the_next_
     pipeline: Pipeline, connection: Connection, run: RunKey
 ) -> None:
     stage(pipeline, ("00:00", "a.example", None, 3))  # its task failed, and ran again
-    _commit(connection, batch(0, "00:05"), run, stage(pipeline, ("00:00", "a.example", None, 3)))
+    _commit(connection, batch(0, "00:05"), run, {}, stage(pipeline, ("00:00", "a.example", None, 3)))
     assert table(connection) == [("00:00", "a.example", None, 3)]
     assert staged(connection) == 0
 
@@ -195,7 +195,7 @@ def test_the_seal_never_goes_back_and_waits_for_the_first_watermark(
 ) -> None:
     seals = []
     for batch_id, watermark in enumerate([None, "00:10", "00:05", None, "00:11"]):
-        _commit(connection, batch(batch_id, watermark), run, {})
+        _commit(connection, batch(batch_id, watermark), run, {}, {})
         seals.append(sealed_until(connection).removeprefix("2026-03-29 ")[:5])
     assert seals == ["-infi", "00:10", "00:10", "00:10", "00:11"]
     assert [figures[1:] for figures in ledger(connection)] == [(0, 0, 0)] * 5
@@ -211,16 +211,16 @@ def test_a_session_is_in_utc_whatever_zone_the_server_or_the_machine_prefers(
     monkeypatch.setenv("PGOPTIONS", "-c timezone=America/New_York")
     with pipeline.connect() as connection:
         assert connection.execute("SHOW timezone").fetchone() == ("UTC",)
-        _commit(connection, batch(0, "02:05"), run, stage(pipeline, ("02:00", "a.example", None, 3)))
+        _commit(connection, batch(0, "02:05"), run, {}, stage(pipeline, ("02:00", "a.example", None, 3)))
         assert table(connection) == [("02:00", "a.example", None, 3)]
 
 
 def test_a_batch_is_refused_when_the_ledger_lacks_the_one_before(
     pipeline: Pipeline, connection: Connection, run: RunKey
 ) -> None:
-    _commit(connection, batch(0, "00:00"), run, {})
+    _commit(connection, batch(0, "00:00"), run, {}, {})
     with pytest.raises(LedgerMismatch, match="batch 2 was refused: batch 1 is not in the ledger"):
-        _commit(connection, batch(2, "00:05"), run, stage(pipeline, ("00:00", "a.example", None, 3)))
+        _commit(connection, batch(2, "00:05"), run, {}, stage(pipeline, ("00:00", "a.example", None, 3)))
     assert table(connection) == []
     assert ledger(connection) == [(0, 0, 0, 0)]
 
@@ -228,17 +228,17 @@ def test_a_batch_is_refused_when_the_ledger_lacks_the_one_before(
 def test_a_batch_is_refused_when_it_does_not_start_where_the_one_before_ended(
     connection: Connection, run: RunKey
 ) -> None:
-    _commit(connection, batch(0, "00:00"), run, {})
+    _commit(connection, batch(0, "00:00"), run, {}, {})
     later = replace(batch(1, "00:05"), start_offsets={"0": 12})
     with pytest.raises(LedgerMismatch, match=r"batch 1 was refused: it starts at {'0': 12}, .* ends at {'0': 10}"):
-        _commit(connection, later, run, {})
+        _commit(connection, later, run, {}, {})
     with_a_new_partition = replace(batch(1, "00:05"), start_offsets={"0": 10, "1": 0})
-    _commit(connection, with_a_new_partition, run, {})
+    _commit(connection, with_a_new_partition, run, {}, {})
     assert [row[0] for row in ledger(connection)] == [0, 1]
 
 
 def test_the_run_of_the_same_number_in_a_restored_database_is_another(connection: Connection, run: RunKey) -> None:
     of_another_time = run._replace(started_at=run.started_at - timedelta(minutes=5))
     with pytest.raises(Fenced, match="the database was restored from a copy since"):
-        _commit(connection, batch(0, "00:00"), of_another_time, {})
+        _commit(connection, batch(0, "00:00"), of_another_time, {}, {})
     assert ledger(connection) == []

@@ -4,6 +4,7 @@ Started by the DAG `web_traffic`, or by hand with `spark-submit` and the environ
 processes what is there when it starts, prints its summary as one line of JSON, and ends.
 """
 
+import logging
 from uuid import UUID
 
 import pyspark
@@ -12,22 +13,27 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
-from web_traffic.checkpoint import Checkpoint
+from web_traffic.checkpoint import Batch, Checkpoint
 from web_traffic.faults import fault_point
 from web_traffic.guard import examine, fingerprint
 from web_traffic.jobs.application import run, start_session, timed
 from web_traffic.jobs.books import close_books
 from web_traffic.jobs.damage import damage_is_refused
 from web_traffic.kafka import Topic, describe_topic
+from web_traffic.kafka_client import KafkaUnavailable
+from web_traffic.marks import last_records
 from web_traffic.rebuild import Start
 from web_traffic.settings import Settings
 from web_traffic.source import FIGURES, decode_records, read_stream
 from web_traffic.warehouse.connection import connect
+from web_traffic.warehouse.history import LastRecords
 from web_traffic.warehouse.ledger import RunKey, RunLedger, Summary
 from web_traffic.warehouse.migrate import require_result_table, require_schema
 from web_traffic.warehouse.rejected import Places, keep_unreadable, rejected_earlier, release_places
 from web_traffic.warehouse.sink import write_batch
 from web_traffic.windows import WATERMARK_DELAY, count_hits
+
+log = logging.getLogger(__name__)
 
 
 def aggregate(settings: Settings) -> Summary:
@@ -50,7 +56,7 @@ def aggregate(settings: Settings) -> Summary:
             with timed(phases, "session"):
                 spark = start_session(settings)
             with timed(phases, "stream"):
-                sink = Sink(settings, ledger.key)
+                sink = Sink(settings, ledger.key, start.last_records)
                 fault_point("before offsets")
                 query = start_stream(spark, settings, sink, topic, start, rejected)
                 ledger.register(UUID(query.id), made_with)
@@ -58,7 +64,7 @@ def aggregate(settings: Settings) -> Summary:
                     await_end(query, sink)
                 fault_point("stream ended")
             with damage_is_refused():
-                return close_books(spark, settings, query, topic, ledger, start.last_records, phases)
+                return close_books(spark, settings, query, topic, ledger, sink.last_records, phases)
         except Exception as error:
             ledger.fail(error)
             raise
@@ -67,10 +73,11 @@ def aggregate(settings: Settings) -> Summary:
 class Sink:
     """What Spark calls for each batch; it keeps an error as it was, where Spark hands on only its text."""
 
-    def __init__(self, settings: Settings, run: RunKey) -> None:
-        """Write as this run."""
+    def __init__(self, settings: Settings, run: RunKey, last_records: LastRecords) -> None:
+        """Write as this run; the last records are those that were read before it."""
         self.settings = settings
         self.run = run
+        self.last_records = last_records
         self.error: Exception | None = None
 
     def __call__(self, hits: DataFrame, batch_id: int) -> None:
@@ -78,11 +85,21 @@ class Sink:
         try:
             fault_point("offsets logged")
             batch = Checkpoint(self.settings.checkpoint_location).batch(batch_id)
-            write_batch(hits, batch, self.run, self.settings)
+            self.last_records = self.last_records | read_last(self.settings, batch)
+            write_batch(hits, batch, self.run, self.last_records, self.settings)
             fault_point("batch committed")
         except Exception as error:
             self.error = error
             raise
+
+
+def read_last(settings: Settings, batch: Batch) -> LastRecords:
+    """Return the last record of each partition that the batch reads; nothing when Kafka does not answer."""
+    try:
+        return last_records(settings, batch.start_offsets, batch.end_offsets)
+    except KafkaUnavailable as error:
+        log.warning("the last records of batch %s are not kept: %s", batch.batch_id, error)
+        return {}
 
 
 def start_stream(

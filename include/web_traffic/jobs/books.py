@@ -1,6 +1,5 @@
 """Closing the books of a run: every record of its batches is accounted for."""
 
-import logging
 import time
 from dataclasses import replace
 from typing import Any
@@ -12,16 +11,12 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from web_traffic.checkpoint import Batch, Checkpoint
 from web_traffic.kafka import Topic
-from web_traffic.kafka_client import KafkaUnavailable
-from web_traffic.marks import last_records
 from web_traffic.settings import Settings
 from web_traffic.source import FIGURES, decode_records, read_batch
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.history import LastRecords
 from web_traffic.warehouse.ledger import Observed, RunLedger, Summary
 from web_traffic.warehouse.rejected import rejected_earlier
-
-log = logging.getLogger(__name__)
 
 
 def close_books(
@@ -30,12 +25,11 @@ def close_books(
     query: StreamingQuery,
     topic: Topic,
     run: RunLedger,
-    known: LastRecords,
+    last_records: LastRecords,
     phases: dict[str, float],
 ) -> Summary:
     """Close the books over all batches since the last closed books: this run's, and those of runs that were killed.
 
-    `known` are the last records that were read before this run, of partitions where they are still there.
     Should they not add up, the records are counted again: an accumulator of Spark may count a retried stage twice.
     """
     began = time.monotonic()
@@ -45,7 +39,6 @@ def close_books(
     batch_ids = range(last_closed + 1, (-1 if newest is None else newest) + 1)
     open_after = open_hits(spark, checkpoint, batch_ids[-1]) if batch_ids else open_before
 
-    last = known | read_last(settings, [checkpoint.batch(batch_id) for batch_id in batch_ids])
     observed = {batch.batch_id: batch for batch in observed_batches(query)}
 
     def counted_again(batch_id: int) -> Observed:
@@ -54,21 +47,10 @@ def close_books(
 
     def close(batches: list[Observed]) -> Summary:
         phases["books"] = round(time.monotonic() - began, 3)
-        return run.close(query_id, batches, open_before, open_after, last, phases)
+        return run.close(query_id, batches, open_before, open_after, last_records, phases)
 
     summary = close([observed.get(batch_id) or counted_again(batch_id) for batch_id in batch_ids])
     return summary if adds_up(summary) else close([counted_again(batch_id) for batch_id in batch_ids])
-
-
-def read_last(settings: Settings, batches: list[Batch]) -> LastRecords:
-    """Return the last record of each partition that the batches have read; nothing when Kafka does not answer."""
-    if not batches:
-        return {}
-    try:
-        return last_records(settings, batches[0].start_offsets, batches[-1].end_offsets)
-    except KafkaUnavailable as error:
-        log.warning("the last records of the run are not kept: %s", error)
-        return {}
 
 
 def adds_up(summary: Summary) -> bool:

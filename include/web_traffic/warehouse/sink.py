@@ -17,6 +17,7 @@ from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect, statement
+from web_traffic.warehouse.history import LastRecords
 from web_traffic.warehouse.ledger import RESTORED, LedgerMismatch, RunKey
 from web_traffic.warehouse.staging import RowsHeldBack, StagedWindowsLost, stage_windows
 
@@ -25,23 +26,28 @@ class Fenced(NeedsAttention):
     """The pipeline belongs to a newer run; this one has committed nothing, and must not go on."""
 
 
-def write_batch(hits: DataFrame, batch: Batch, run: RunKey, settings: Settings) -> None:
+def write_batch(hits: DataFrame, batch: Batch, run: RunKey, last_records: LastRecords, settings: Settings) -> None:
     """Write one micro-batch of `HIT_COLUMNS`; a batch that the ledger knows is not written again.
+
+    With it the run keeps the last records that were read by then, so also if it is killed after the batch.
 
     The plan runs in either case: Spark commits the state of a batch only when its plan has run.
     """
     stages = stage_windows(hits, "staged_window", settings)
     with connect(settings) as connection:
         fault_point("before begin")
-        _commit(connection, batch, run, stages)
+        _commit(connection, batch, run, last_records, stages)
 
 
-def _commit(connection: psycopg.Connection, batch: Batch, run: RunKey, stages: dict[UUID, int]) -> None:
+def _commit(
+    connection: psycopg.Connection, batch: Batch, run: RunKey, last_records: LastRecords, stages: dict[UUID, int]
+) -> None:
     figures = asdict(batch) | {
         "run_id": run.run_id,
         "stage_ids": list(stages),
         "start_offsets": Jsonb(batch.start_offsets),
         "end_offsets": Jsonb(batch.end_offsets),
+        "last_records": Jsonb(last_records),
     }
     with connection.transaction():
         [(holder, name, started_at)] = connection.execute(statement("lock_pipeline")).fetchall()
@@ -66,6 +72,7 @@ def _commit(connection: psycopg.Connection, batch: Batch, run: RunKey, stages: d
             figures |= {"windows": windows, "emitted": emitted, "superseded": superseded}
             connection.execute(statement("enter_batch"), figures)
             connection.execute(statement("seal"), figures)
+            connection.execute(statement("mark_run"), figures)
         if stages:
             connection.execute("TRUNCATE etl.staged_window")
 
