@@ -48,10 +48,10 @@ killed.
 `make faults` runs what is missing and writes this page; `make faults CELL=K5 SEED=7` runs one trial again. *Lost*,
 *duplicate* and *wrong* are rows of the result table; *unaccounted* are events on which books, ledger, rejected events,
 state store and recount do not agree. *Recovery* is the time from the end of the fault to the end of the run that has
-brought everything up to date, a start of Spark included; {lanes} trials ran at the same time, on {cores} cores. *Seen*
-are trials in which a run ended with an error, which Airflow retries or alerts on; where it is less than n the fault
-passed by itself, within the run. *Code* is a digest of the application and of the cell that was tried: what was tried
-with another version of them, or on another machine, stands here until `make faults` has tried the cell again.
+brought everything up to date, a start of Spark included; up to four trials ran at the same time, on {cores} cores.
+*Seen* are trials in which a run ended with an error, which Airflow retries or alerts on; where it is less than n the
+fault passed by itself, within the run. *Code* is a digest of the application and of the cell that was tried: what was
+tried with another version of them, or on another machine, stands here until `make faults` has tried the cell again.
 
 | Cell | Fault | n | lost | duplicate | wrong | unaccounted | recovery, s (median, max) | seen | code |
 |---|---|---|---|---|---|---|---|---|---|
@@ -77,7 +77,7 @@ def main() -> int:
     if lanes:
         with ProcessPoolExecutor(len(lanes), multiprocessing.get_context("spawn")) as pool:
             broken = sum(pool.map(run_lane, lanes))
-    introduction = INTRODUCTION.format(lanes=options.lanes, cores=os.cpu_count())
+    introduction = INTRODUCTION.format(cores=os.cpu_count())
     PAGE.write_text(introduction + "".join(line(cell) for cell in CELLS.values()))
     return (
         0
