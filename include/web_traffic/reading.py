@@ -100,7 +100,7 @@ def plan_reading(
         partition: frozenset(offset for place, offset in unreadable if place == partition)
         for partition, _ in unreadable
     }
-    return Reading(starts, ends, _doubt(topic, needed, batches), left_out, known)
+    return Reading(starts, ends, _doubt(topic, batches), left_out, known)
 
 
 def _unread(batches: Iterable[KnownBatch], partition: str) -> Iterator[tuple[int, int]]:
@@ -150,12 +150,12 @@ def _begins(partition: str, first: int, found: Found) -> str:
     return f"partition {partition} begins at offset {first}, of {written(found.timestamp_ms)}"
 
 
-def _doubt(topic: Topic, needed: Iterable[KnownBatch], batches: Sequence[KnownBatch]) -> str | None:
+def _doubt(topic: Topic, batches: Sequence[KnownBatch]) -> str | None:
     """Say of which batches a part is gone that nothing, or timestamps alone, tell from the interval."""
     places = set()
-    for batch in needed:
-        later = [other.gap or {} for other in batches[batches.index(batch) + 1 :]]
-        for partition, first in topic.first_offsets.items():
+    later: list[dict[str, list[int]]] = []
+    for batch in reversed(batches):
+        for partition, first in topic.first_offsets.items() if batch.may_hold else ():
             start, end = batch.start_offsets.get(partition, 0), batch.end_offsets.get(partition, 0)
             if start < first < end:
                 places.add(f"partition {partition} before offset {first}")
@@ -163,4 +163,6 @@ def _doubt(topic: Topic, needed: Iterable[KnownBatch], batches: Sequence[KnownBa
                 lost, last = gap.get(partition, [end, end])
                 if lost < end and start < last and first < last:
                     places.add(f"partition {partition}, offsets {lost} to {last}")
+        if batch.gap:
+            later.append(batch.gap)
     return ", ".join(sorted(places)) or None

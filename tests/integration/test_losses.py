@@ -226,17 +226,22 @@ def test_a_log_that_was_restored_from_a_copy_is_refused_and_what_was_counted_fro
     assert_right_but_for_the_gap(pipeline)
 
 
+def killed_and_cut(pipeline: Pipeline, cluster: Cluster, point: str) -> None:
+    """Kill a run at a point, and have Kafka lose the one record that it was about."""
+    pipeline.produce(event("00:01"), event("00:07"), at=SOON)
+    pipeline.run()
+    pipeline.produce(event("00:08"), at=SOON)
+    with stopped_at(pipeline, point) as run:
+        run.kill("group")
+    with disk_goes_back(cluster, pipeline) as partition:
+        cut_tail(partition, batches=1)
+
+
 def test_what_a_killed_run_has_planned_and_kafka_has_lost_is_a_gap(
     on_its_own_broker: Pipeline, cluster: Cluster
 ) -> None:
     pipeline = on_its_own_broker
-    pipeline.produce(event("00:01"), event("00:07"), at=SOON)
-    pipeline.run()
-    pipeline.produce(event("00:08"), at=SOON)
-    with stopped_at(pipeline, "offsets logged") as run:
-        run.kill("group")
-    with disk_goes_back(cluster, pipeline) as partition:
-        cut_tail(partition, batches=1)
+    killed_and_cut(pipeline, cluster, "offsets logged")
     assert "partition 0 was read up to offset 3, it ends at 2" in refusal(pipeline)
     assert BOTH in refusal(pipeline)
     assert pipeline.run(**REBUILD, **ACCEPT)["gap"] == {"0": [2, 3]}
@@ -246,13 +251,7 @@ def test_a_log_that_was_cut_after_a_killed_run_is_recognised_by_what_its_batch_h
     on_its_own_broker: Pipeline, cluster: Cluster
 ) -> None:
     pipeline = on_its_own_broker
-    pipeline.produce(event("00:01"), event("00:07"), at=SOON)
-    pipeline.run()
-    pipeline.produce(event("00:08"), at=SOON)
-    with stopped_at(pipeline, "stream ended") as run:
-        run.kill("group")
-    with disk_goes_back(cluster, pipeline) as partition:
-        cut_tail(partition, batches=1)
+    killed_and_cut(pipeline, cluster, "stream ended")
     pipeline.produce(event("00:09"), at=SOON)
     assert (
         "the log was cut and has grown again: events at re-used offsets were never read (partition 0: offsets 2"
