@@ -19,13 +19,13 @@ def enter_the_ledger_first() -> None:
     """Enter the batch in a transaction of its own, before its windows are moved: a crash between loses them."""
     commit = sink._commit
 
-    def broken(connection, batch, run, stages):
+    def broken(connection, batch, run, last_records, stages):
         with connect(Settings.from_environment()) as other:
             figures = {"query_id": batch.query_id, "batch_id": batch.batch_id}
             known = [batch_id for batch_id, *_ in other.execute(statement("find_batch"), figures)]
         if batch.batch_id in known:
             return
-        commit(connection, batch, run, {})
+        commit(connection, batch, run, last_records, {})
         fault_point(f"between {batch.batch_id}")
         with connection.transaction():
             connection.execute(statement("move_staged_windows"), {"stage_ids": list(stages)})
@@ -43,11 +43,11 @@ def move_without_the_ledger() -> None:
         b"RETURNING num_hits",
     )
 
-    def broken(connection, batch, run, stages):
+    def broken(connection, batch, run, last_records, stages):
         with connection.transaction():
             connection.execute(adding, {"stage_ids": list(stages)})
         fault_point(f"between {batch.batch_id}")
-        commit(connection, batch, run, {})
+        commit(connection, batch, run, last_records, {})
 
     sink._commit = broken
 

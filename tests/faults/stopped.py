@@ -76,7 +76,8 @@ def stopped_at(pipeline: Pipeline, point: str, nth: int = 1, **environment: str)
     finally:
         for process in family or [root]:
             _signal(process, signal.SIGKILL)
-        submit.communicate()
+        if submit.stdout and not submit.stdout.closed:  # it is closed once the output was read
+            submit.communicate()
 
 
 def _family(root: psutil.Process) -> list[psutil.Process]:

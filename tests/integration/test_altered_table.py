@@ -126,12 +126,12 @@ def test_a_batch_whose_rows_a_trigger_holds_back_is_refused_and_nothing_of_it_is
     with pipeline.connect() as connection:
         run = RunLedger(connection, "test").key
         with pytest.raises(RowsHeldBack, match=r"^batch 0: 3 of 5 hits were written: a trigger of the table aggreg"):
-            _commit(connection, batch(0, "00:05"), run, stage(pipeline, *windows))
+            _commit(connection, batch(0, "00:05"), run, {}, stage(pipeline, *windows))
         assert table(connection) == []
         assert connection.execute("SELECT count(*) FROM etl.batch").fetchone() == (0,)
         connection.commit()
         change(pipeline, "DROP TRIGGER hold_back ON aggregated_web_traffic")
-        _commit(connection, batch(0, "00:05"), run, stage(pipeline, *windows))
+        _commit(connection, batch(0, "00:05"), run, {}, stage(pipeline, *windows))
         assert table(connection) == windows
 
 
