@@ -6,6 +6,8 @@ from uuid import UUID
 
 from web_traffic.checkpoint import Checkpoint, CheckpointError, Offsets
 
+NOTHING_NEW = "nothing new"
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -17,7 +19,11 @@ class Decision:
 
 
 def decide(
-    checkpoint: Checkpoint, end_offsets: Offsets, is_in_books: Callable[[UUID, int], bool], is_asked_for: bool = False
+    checkpoint: Checkpoint,
+    end_offsets: Offsets,
+    is_in_books: Callable[[UUID, int], bool],
+    is_asked_for: bool = False,
+    is_same_log: Callable[[], bool] = lambda: True,
 ) -> Decision:
     """Skip Spark only when it provably has nothing to do; on any doubt it runs, and when a person has asked for it.
 
@@ -26,9 +32,12 @@ def decide(
     if is_asked_for:
         return Decision(True, "a person asked for it", sum(end_offsets.values()))
     try:
-        return _decide(checkpoint, end_offsets, is_in_books)
+        decision = _decide(checkpoint, end_offsets, is_in_books)
     except CheckpointError as error:
         return Decision(True, f"doubt: {error}", sum(end_offsets.values()))
+    if decision.reason == NOTHING_NEW and not is_same_log():
+        return Decision(True, "doubt: the topic does not have the records that were read", sum(end_offsets.values()))
+    return decision
 
 
 def _decide(checkpoint: Checkpoint, end_offsets: Offsets, is_in_books: Callable[[UUID, int], bool]) -> Decision:
@@ -48,4 +57,4 @@ def _decide(checkpoint: Checkpoint, end_offsets: Offsets, is_in_books: Callable[
         return Decision(True, "the watermark has moved since the last batch", lag)
     if not is_in_books(batch.query_id, planned):
         return Decision(True, f"batch {planned} is not in the books", lag)
-    return Decision(False, "nothing new", lag)
+    return Decision(False, NOTHING_NEW, lag)

@@ -7,12 +7,15 @@ next one looks whether they are still there.
 
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
+from typing import Any
+
+import psycopg
 
 from web_traffic.checkpoint import Offsets
 from web_traffic.kafka import Topic, is_compacted
 from web_traffic.records import read_records
 from web_traffic.settings import Settings
-from web_traffic.warehouse.history import LastRecord, LastRecords
+from web_traffic.warehouse.history import LastRecord, LastRecords, read_last_records, read_past
 
 LOOK_BACK = 3
 """Offsets before an end among which its last record is looked for: the end of a transaction takes an offset, too."""
@@ -45,6 +48,15 @@ def changed_from(settings: Settings, topic: Topic, newest: LastRecords, older: I
             changed[partition] = max(changed[partition], asked[partition].offset + 1)
             suspects.remove(partition)
     return changed
+
+
+def is_what_was_read(settings: Settings, connection: psycopg.Connection[Any], topic: Topic) -> bool:
+    """Whether the topic is the one that was read last, and the last records that were read are still there.
+
+    A log that was cut, or made anew, may have grown to exactly its old end. Raises `KafkaUnavailable`.
+    """
+    newest = next(iter(read_last_records(connection, topic.id)), {})
+    return read_past(connection, None).newest_topic_id == topic.id and not changed_from(settings, topic, newest, [])
 
 
 def _behind_the_end(topic: Topic, marks: LastRecords) -> set[str]:

@@ -1,7 +1,7 @@
 """Spark's side of Kafka: the stream of new records, decoded and counted in advance."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import reduce
 
@@ -14,6 +14,7 @@ from web_traffic.checkpoint import Batch, Offsets
 from web_traffic.events import Judged, count, judge, tally
 from web_traffic.kafka_time import EARLIEST, KafkaTimes
 from web_traffic.lateness import Acceptance
+from web_traffic.polling import poll_options
 from web_traffic.rebuild import Start
 from web_traffic.settings import Settings
 from web_traffic.warehouse.rejected import COLUMNS as REJECTED_COLUMNS
@@ -36,29 +37,28 @@ KAFKA_OPTIONS = {
     "kafka.isolation.level": "read_committed",
     "kafka.request.timeout.ms": "20000",
     "kafka.default.api.timeout.ms": "30000",
-    "kafka.max.poll.records": "20000",
-    "kafka.max.partition.fetch.bytes": str(16 * 1024 * 1024),
     "kafka.fetch.max.bytes": str(100 * 1024 * 1024),
     "kafka.fetch.max.wait.ms": "10",
     "kafka.receive.buffer.bytes": str(1024 * 1024),
 }
-"""Events of aborted transactions do not count, every wait has a limit, and fetches are large.
+"""Events of aborted transactions do not count, and every wait has a limit. How much is fetched is for `polling`.
 
 The broker is not to wait for more data: before it reads a partition Spark looks at its end, where a fetch would
 wait half a second, Kafka's default, while the records that are asked for next wait behind it.
 """
 
 
-def read_stream(spark: SparkSession, settings: Settings, start: Start) -> DataFrame:
+def read_stream(spark: SparkSession, settings: Settings, start: Start, unread: Mapping[str, range]) -> DataFrame:
     """Read the topic's new records; a gap in the offsets fails the query, unless it was accepted.
 
-    A new checkpoint begins after its gap, so it never meets one.
+    A new checkpoint begins after its gap, so it never meets one. The offsets that are `unread`, by partition, tell how
+    much fits into a fetch.
     """
     is_new = start.offsets is not None
     starting = json.dumps({settings.kafka_topic: start.offsets}) if is_new else settings.starting_offsets
     return (
         spark.readStream.format("kafka")
-        .options(**KAFKA_OPTIONS)
+        .options(**KAFKA_OPTIONS, **poll_options(settings, unread))
         .option("startingOffsets", starting)
         .option("kafka.bootstrap.servers", settings.kafka_url)
         .option("subscribe", settings.kafka_topic)
@@ -84,9 +84,10 @@ def read_between(
     """
     starting, ending = (json.dumps({settings.kafka_topic: offsets}) for offsets in (start_offsets, end_offsets))
     partitions = sorted(int(partition) for partition in end_offsets)
+    unread = {partition: range(start_offsets.get(partition, 0), end) for partition, end in end_offsets.items()}
     return (
         spark.read.format("kafka")
-        .options(**KAFKA_OPTIONS)
+        .options(**KAFKA_OPTIONS, **poll_options(settings, unread))
         .option("kafka.bootstrap.servers", settings.kafka_url)
         .option("assign", json.dumps({settings.kafka_topic: partitions}))
         .option("startingOffsets", starting)

@@ -83,6 +83,8 @@ def ask_gate(params: Mapping[str, Any] | None) -> "Decision":
     from web_traffic.checkpoint import Checkpoint
     from web_traffic.gate import decide
     from web_traffic.kafka import describe_topic
+    from web_traffic.marks import is_what_was_read
+    from web_traffic.warehouse.connection import connect
 
     hook = PostgresHook(POSTGRES)
 
@@ -90,10 +92,15 @@ def ask_gate(params: Mapping[str, Any] | None) -> "Decision":
         closed = "SELECT 1 FROM etl.run WHERE query_id = %s AND last_batch >= %s AND status = 'succeeded'"
         return hook.get_first(closed, (str(query_id), batch_id)) is not None
 
+    def is_same_log() -> bool:
+        with connect(settings) as connection:
+            return is_what_was_read(settings, connection, topic)
+
     settings = job_settings()
     topic = describe_topic(settings)
     is_asked_for = bool(params and (params["rebuild_checkpoint"] or params["accept_data_loss"]))
-    decision = decide(Checkpoint(settings.checkpoint_location), topic.end_offsets, is_in_books, is_asked_for)
+    checkpoint = Checkpoint(settings.checkpoint_location)
+    decision = decide(checkpoint, topic.end_offsets, is_in_books, is_asked_for, is_same_log)
     log.info("%s: Spark %s", decision.reason, "runs" if decision.must_run else "is skipped")
     if waiting := sum(topic.waiting.values()):
         log.warning("%s more records can't be read yet: a producer holds a transaction open", waiting)

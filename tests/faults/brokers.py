@@ -13,6 +13,9 @@ from local_stack.environment import LOOPBACK, Ports
 from local_stack.jars import class_path
 from local_stack.java import java_home
 from tests.faults.stopped import wait_until
+from web_traffic.kafka import describe_topic
+from web_traffic.kafka_client import KafkaUnavailable, TopicMissing
+from web_traffic.settings import Settings
 
 CLUSTER = "AAAAAAAAAAAAAAAAAAAAAA"
 
@@ -99,6 +102,18 @@ def running_brokers(
         ending.callback(lambda: [(process.kill(), process.wait()) for process in cluster.processes])
         cluster.wait()
         yield cluster
+
+
+def wait_for_leaders(settings: Settings, partitions: int = 1) -> None:
+    """Wait until all partitions of the topic have a leader, and there are so many at least."""
+
+    def are_there() -> bool:
+        try:
+            return len(describe_topic(settings).end_offsets) >= partitions
+        except (KafkaUnavailable, TopicMissing):
+            return False
+
+    wait_until(are_there, "leaders of all partitions", within=60)
 
 
 def _settings(broker: Broker, voters: str, copies: int, advertised: str) -> dict[str, object]:

@@ -20,7 +20,7 @@ from traceback import format_exc
 
 from local_stack import Stack, running
 from local_stack.environment import REPO, VAR
-from tests.faults import trial, truth, walk
+from tests.faults import histories, trial, truth, walk
 from tests.faults.cell import Cell, NotHere
 from tests.faults.cells import CELLS, MODULES
 from tests.faults.trial import Outcome
@@ -124,7 +124,9 @@ def code_version(cell: Cell) -> str:
     """Return a digest of what a trial of the cell is about: the application, and the cell's own code."""
     files = [file for folder in CODE for file in sorted((REPO / folder).rglob("*")) if file.suffix in (".py", ".sql")]
     own = [module for module in MODULES if cell in module.CELLS]
-    files += [Path(str(module.__file__)) for module in (trial, *(walk, truth) * (cell.kind is walk.Walk), *own)]
+    files += [
+        Path(str(module.__file__)) for module in (trial, *(walk, histories, truth) * (cell.kind is walk.Walk), *own)
+    ]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())

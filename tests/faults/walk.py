@@ -1,28 +1,23 @@
-"""A trial in steps: events, runs, ways out, and parts of the pipeline that go back in time without the others."""
+"""A trial in steps: events, runs, and the ways out that refusals name."""
 
 import json
 import re
-import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka import Producer
 
 from local_stack import Stack
-from tests.copies import CheckpointCopy, DatabaseCopy
-from tests.faults.log import cut_tail
-from tests.faults.stopped import stopped_at, wait_until
-from tests.faults.trial import MOST_RETRIES, Outcome, Trial
-from tests.faults.truth import GroundTruth, Verdict
-from tests.integration.test_guard import recreate_topic
+from tests.faults.histories import Histories
+from tests.faults.stopped import stopped_at
+from tests.faults.trial import MOST_RETRIES, Outcome
+from tests.faults.truth import Verdict
 from tests.redriving import redrive
 from tests.restating import restating
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.kafka import describe_topic
-from web_traffic.kafka_client import KafkaUnavailable, TopicMissing
 from web_traffic.recount.sources import RecountImpossible
 from web_traffic.settings import WINDOW
 
@@ -32,22 +27,18 @@ WAY_OUT = re.compile(r"run once with (rebuild_checkpoint|accept_data_loss)(?: an
 KILL_POINTS = ("before offsets", "offsets logged", "before begin", "batch committed", "stream ended")
 
 
-class Walk(Trial):
+class Walk(Histories):
     """A pipeline that takes steps; after each run all that was ever sent is compared with what became of it."""
 
     def __init__(self, stack: Stack, folder: Path, seed: int, tool: Any = None, **surroundings: Any) -> None:
         """Make the pipeline; its runs share the warm Spark of the tests."""
         self.is_short = surroundings.pop("is_small", False)
         """Whether few steps will do."""
-        super().__init__(stack, folder, seed, tool, is_small=True, **surroundings)
-        self.truth = GroundTruth(self.pipeline)
+        super().__init__(stack, folder, seed, tool, **surroundings)
         self.clock = START
         """The time of the newest events."""
         self.found = Verdict()
         self.unaccounted: set[str] = set()
-        self.steps: list[str] = []
-        self.database: tuple[DatabaseCopy, set[str]] | None = None
-        self.checkpoint: CheckpointCopy | None = None
 
     def prepare(self) -> None:
         """Leave all to the steps."""
@@ -82,7 +73,7 @@ class Walk(Trial):
                 producer.flush(30)
         assert (producer.flush(30), errors) == (0, [])
         self.truth.look()
-        self._note(
+        self.note(
             f"{count} events" + (f", late by {late}" if late else "") + (f", at {sent_ms} ms" if sent_ms else "")
         )
 
@@ -114,7 +105,7 @@ class Walk(Trial):
                 flags = {name.upper(): "true" for name in named[-1] if name}
                 must_restate = "then restate" in said
         assert result.returncode == 0, f"{self.story()}\n{said}"
-        self._note(" ".join(["run", *flags]))
+        self.note(" ".join(["run", *flags]))
         if must_restate:
             self.restate_all()
         self.check()
@@ -136,14 +127,14 @@ class Walk(Trial):
         with stopped_at(self.pipeline, point) as run:
             run.kill(target)
         self.was_seen = True
-        self._note(f"a run is killed at {point!r}")
+        self.note(f"a run is killed at {point!r}")
 
     def restate(self, start: datetime, end: datetime, **settings: str) -> bool:
         """Restate an interval; returns False if that is refused."""
         ends = {"RESTATE_FROM": start.isoformat(), "RESTATE_TO": end.isoformat()}
         result = restating(self.pipeline).submit(**ends, **settings)
         assert result.returncode in (0, EXIT_NEEDS_ATTENTION), f"{self.story()}\n{result.stdout}{result.stderr}"
-        self._note(f"restate {start:%H:%M} to {end:%H:%M}: {'done' if result.returncode == 0 else 'refused'}")
+        self.note(f"restate {start:%H:%M} to {end:%H:%M}: {'done' if result.returncode == 0 else 'refused'}")
         return result.returncode == 0
 
     def restate_all(self) -> set[datetime]:
@@ -163,89 +154,7 @@ class Walk(Trial):
         done = redrive(self.pipeline, "--since", "2000-01-01")
         assert done.returncode in (0, EXIT_NEEDS_ATTENTION), f"{self.story()}\n{done.stdout}{done.stderr}"
         self.truth.look()
-        self._note(f"redrive: {(done.stdout + done.stderr).strip()}")
-
-    # What goes back in time, or is lost.
-
-    def copy_database(self) -> None:
-        """Keep the database as it is now."""
-        if self.database:
-            self.database[0].drop()
-        self.database = DatabaseCopy(self.stack, self.pipeline), set(self.truth.counted)
-        self._note("copy the database")
-
-    def put_back_database(self) -> None:
-        """Put the copy in the place of the database."""
-        assert self.database
-        copy, counted = self.database
-        copy.restore()
-        self.database, self.truth.counted = None, counted
-        self._note("put back the database")
-
-    def copy_checkpoint(self) -> None:
-        """Keep the checkpoint as it is now."""
-        if self.checkpoint:
-            self.checkpoint.drop()
-        self.checkpoint = CheckpointCopy(self.pipeline)
-        self._note("copy the checkpoint")
-
-    def put_back_checkpoint(self) -> None:
-        """Put the copy in the place of the checkpoint."""
-        assert self.checkpoint
-        self.checkpoint.restore()
-        self.checkpoint = None
-        self._note("put back the checkpoint")
-
-    def lose_checkpoint(self) -> None:
-        """Lose the checkpoint's folder."""
-        shutil.rmtree(self.pipeline.checkpoint)
-        self._note("lose the checkpoint")
-
-    def delete_records(self, partition: str, before: int) -> None:
-        """Have the broker delete what lies before an offset, as its retention would."""
-        self.truth.look()
-        place = TopicPartition(self.pipeline.settings.kafka_topic, int(partition), before)
-        admin = self._admin()  # its answers end with it
-        [deleted] = admin.delete_records([place]).values()
-        deleted.result(30)
-        self._note(f"delete records of partition {partition} before {before}")
-
-    def cut(self, partition: str, batches: int) -> None:
-        """Let the only broker come back without the newest record batches of a partition."""
-        topic_id = self.truth.look()
-        before = describe_topic(self.pipeline.settings).end_offsets[partition]
-        self.tool.kill(0)
-        cut_tail(self.tool.brokers[0].folder / "data" / f"{self.pipeline.settings.kafka_topic}-{partition}", batches)
-        self.tool.start(0)
-        wait_until(self._has_leaders, "leaders of all partitions", within=60)
-        after = describe_topic(self.pipeline.settings).end_offsets[partition]
-        self.truth.cut(topic_id, partition, after)
-        self._note(f"cut partition {partition} from {before} to {after}")
-
-    def add_partition(self) -> None:
-        """Give the topic another partition."""
-        topic = self.pipeline.settings.kafka_topic
-        partitions = len(describe_topic(self.pipeline.settings).end_offsets) + 1
-        admin = self._admin()  # its answers end with it
-        admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(30)
-        wait_until(lambda: self._has_leaders(partitions), "leaders of all partitions", within=60)
-        self._note("add a partition")
-
-    def make_topic_anew(self) -> None:
-        """Delete the topic and make an empty one of the same name."""
-        self.truth.look()
-        recreate_topic(self.pipeline)
-        wait_until(self._has_leaders, "leaders of all partitions", within=60)
-        self._note("make the topic anew")
-
-    def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.pipeline.settings.kafka_url})
-
-    def _has_leaders(self, partitions: int = 1) -> bool:
-        try:
-            return len(describe_topic(self.pipeline.settings).end_offsets) >= partitions
-        except (KafkaUnavailable, TopicMissing):
-            return False
+        self.note(f"redrive: {(done.stdout + done.stderr).strip()}")
 
     # How it ends.
 
@@ -275,10 +184,3 @@ class Walk(Trial):
         if not outcome.is_clean:
             print(f"{self.story()}\n{self.found}\n{self.unaccounted}", flush=True)
         return outcome
-
-    def story(self) -> str:
-        """Return all steps, in words."""
-        return "\n".join(f"{number}. {step}" for number, step in enumerate(self.steps, 1))
-
-    def _note(self, step: str) -> None:
-        self.steps.append(step)

@@ -1,9 +1,10 @@
-"""The mutants whose tests need PostgreSQL and Kafka; the last of them need Spark, too."""
+"""The mutants whose tests need PostgreSQL and Kafka; the last of them need Spark and Airflow, too."""
 
 from tests.mutants.mutant import Mutant
 
 DOMAIN = "include/web_traffic"
 SQL = f"{DOMAIN}/warehouse/sql"
+AIRFLOW = "plugins/web_traffic_airflow"
 MIGRATIONS = f"{DOMAIN}/warehouse/migrations"
 
 MUTANTS = (
@@ -180,7 +181,7 @@ MUTANTS = (
         f"{DOMAIN}/reading.py",
         "if lost < end and start < last and first < last:",
         "if lost > end:",
-        "integration/test_losses.py",
+        "integration/test_cut_logs.py",
         "test_a_log_that_was_restored_from_a_copy_is_refused_and_what_was_counted_from_it_stays",
     ),
     Mutant(
@@ -188,7 +189,7 @@ MUTANTS = (
         f"{SQL}/release_places.sql",
         "s.first_offset <= r.record_offset",
         "s.first_offset > r.record_offset",
-        "integration/test_losses.py",
+        "integration/test_cut_logs.py",
         "test_a_log_that_was_restored_from_a_copy_is_refused_and_what_was_counted_from_it_stays",
     ),
     Mutant(
@@ -222,5 +223,37 @@ MUTANTS = (
         "AND FALSE",
         "integration/test_outbox.py",
         "test_a_failure_counts_once_whoever_reports_it_and_also_after_its_end",
+    ),
+    Mutant(
+        "a poll takes as many large records as small ones",
+        f"{DOMAIN}/polling.py",
+        "min(MOST_RECORDS, MOST_BYTES // _size_of_a_record(settings, unread))",
+        "MOST_RECORDS",
+        "integration/test_large_events.py",
+        "test_large_events_behind_or_ahead_of_small_ones_are_seen",
+    ),
+    Mutant(
+        "the gate looks at the ends of the log alone",
+        f"{DOMAIN}/gate.py",
+        "decision.reason == NOTHING_NEW and not is_same_log()",
+        "False",
+        "integration/test_marks.py",
+        "test_a_log_of_other_records_that_ends_where_the_old_one_did_is_not_nothing_new",
+    ),
+    Mutant(
+        "the user's options of the JVM are lost under ours",
+        f"{AIRFLOW}/operators.py",
+        "with_options_of_user(java_options, self.properties_file)",
+        "java_options",
+        "integration/alerts/test_spark.py",
+        "test_aggregate_is_tried_alone_with_the_users_own_options_of_the_jvm",
+    ),
+    Mutant(
+        "a task that runs alone waits for the gate's answer",
+        f"{AIRFLOW}/operators.py",
+        'self.work or asdict(ask_gate(context["params"]))',
+        "self.work",
+        "integration/alerts/test_spark.py",
+        "test_aggregate_is_tried_alone_with_the_users_own_options_of_the_jvm",
     ),
 )

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pyspark
 from pyspark.errors import StreamingQueryException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -19,10 +19,9 @@ from web_traffic.guard import examine, fingerprint
 from web_traffic.jobs.application import run, start_session, timed
 from web_traffic.jobs.books import close_books
 from web_traffic.jobs.damage import damage_is_refused
-from web_traffic.kafka import Topic, describe_topic
+from web_traffic.kafka import describe_topic
 from web_traffic.kafka_client import KafkaUnavailable
 from web_traffic.marks import last_records
-from web_traffic.rebuild import Start
 from web_traffic.settings import Settings
 from web_traffic.source import FIGURES, decode_records, read_stream
 from web_traffic.warehouse.connection import connect
@@ -52,13 +51,16 @@ def aggregate(settings: Settings) -> Summary:
                 release_places(connection, topic.id, ledger.run_id, start.reused)
                 keep_unreadable(settings, topic.id, start.unreadable)
                 offsets, planned_at = Checkpoint(settings.checkpoint_location).next_start()
-                rejected = rejected_earlier(connection, topic.id, topic.first_offsets | offsets, planned_at)
+                begins = topic.first_offsets | offsets
+                rejected = rejected_earlier(connection, topic.id, begins, planned_at)
+                unread = {name: range(begins[name], end) for name, end in topic.end_offsets.items()}
             with timed(phases, "session"):
                 spark = start_session(settings)
             with timed(phases, "stream"):
                 sink = Sink(settings, ledger.key, start.last_records)
                 fault_point("before offsets")
-                query = start_stream(spark, settings, sink, topic, start, rejected)
+                records = read_stream(spark, settings, start, unread)
+                query = start_stream(records, settings, sink, topic.id, rejected)
                 ledger.register(UUID(query.id), made_with)
                 with damage_is_refused():
                     await_end(query, sink)
@@ -103,11 +105,10 @@ def read_last(settings: Settings, batch: Batch) -> LastRecords:
 
 
 def start_stream(
-    spark: SparkSession, settings: Settings, sink: Sink, topic: Topic, start: Start, rejected: Places
+    records: DataFrame, settings: Settings, sink: Sink, topic_id: str, rejected: Places
 ) -> StreamingQuery:
-    """Start the query: read, decode, observe ahead of the watermark, count, write."""
-    records = read_stream(spark, settings, start)
-    decoded = decode_records(records, settings, topic.id, rejected).observe(
+    """Start the query: decode the records, observe ahead of the watermark, count, write."""
+    decoded = decode_records(records, settings, topic_id, rejected).observe(
         "decoded", *(F.expr(figure).alias(name) for name, figure in FIGURES.items())
     )
     return (

@@ -39,6 +39,8 @@ def start_session(settings: Settings) -> SparkSession:
         # What runs that were killed before their books can need of the past; the rest is files to list, for ever more.
         .config("spark.sql.streaming.minBatchesToRetain", 30)
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", 3000)
+        # Python workers hold a batch several times over when its records are rejected. Usual batches take 2 MB.
+        .config("spark.sql.execution.arrow.maxBytesPerBatch", 16 * 1024 * 1024)
         .config("spark.python.unix.domain.socket.enabled", "true")
         .config("spark.python.daemon.module", "web_traffic.worker_daemon")
         # The traceback of a worker names what caused its error.
