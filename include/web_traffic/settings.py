@@ -1,7 +1,7 @@
 """The settings of the ETL, read once from the environment.
 
-This module is the only reader of the process environment below `include/`. In Airflow the operators fill the
-environment from connections; run alone, `spark-submit` inherits it from the shell.
+No other module below `include/` reads the process environment, apart from the switch for tests in `faults`. In
+Airflow the operators fill the environment from connections; run alone, `spark-submit` inherits it from the shell.
 """
 
 import json

@@ -43,8 +43,8 @@ KAFKA_OPTIONS = {
 }
 """Events of aborted transactions do not count, and every wait has a limit. How much is fetched is for `polling`.
 
-The broker is not to wait for more data: before it reads a partition Spark looks at its end, where a fetch would
-wait half a second, Kafka's default, while the records that are asked for next wait behind it.
+Fetches do not wait: Spark seeks to the end of each partition before it reads one, and an idle fetch there would block
+for 500 ms, Kafka's default.
 """
 
 

@@ -34,12 +34,12 @@ def start_session(settings: Settings) -> SparkSession:
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.adaptive.enabled", "false")  # not supported on streams
         .config("spark.sql.shuffle.partitions", settings.shuffle_partitions)
-        # Short runs would only ever write deltas: a snapshot is the work of the unloading of a state store.
+        # Spark writes a snapshot when it unloads a state store; short runs would write nothing but deltas.
         .config("spark.sql.streaming.stateStore.unloadOnCommit", "true")
-        # What runs that were killed before their books can need of the past; the rest is files to list, for ever more.
+        # Enough batches for the next run to close the books of killed runs; more would only slow directory listings.
         .config("spark.sql.streaming.minBatchesToRetain", 30)
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", 3000)
-        # Python workers hold a batch several times over when its records are rejected. Usual batches take 2 MB.
+        # A Python worker holds several copies of a batch whose records it rejects. Usual batches take 2 MB.
         .config("spark.sql.execution.arrow.maxBytesPerBatch", 16 * 1024 * 1024)
         .config("spark.python.unix.domain.socket.enabled", "true")
         .config("spark.python.daemon.module", "web_traffic.worker_daemon")

@@ -43,7 +43,7 @@ def restate(settings: Settings, request: RestateSettings) -> Summary:
                 spark = start_session(settings)
             with timed(phases, "count"):
                 stages = stage_windows(
-                    recount(spark, settings, topic.id, plan, ledger, rejected), "staged_restatement", settings
+                    count_interval(spark, settings, topic.id, plan, ledger, rejected), "staged_restatement", settings
                 )
                 fault_point("restatement staged")
             summary = ledger.commit(plan, stages, phases)
@@ -54,7 +54,7 @@ def restate(settings: Settings, request: RestateSettings) -> Summary:
     return summary
 
 
-def recount(
+def count_interval(
     spark: SparkSession, settings: Settings, topic_id: str, plan: Plan, ledger: RestatementLedger, rejected: Places
 ) -> DataFrame:
     """Count the windows of the plan by the rules of the live run."""

@@ -18,7 +18,7 @@ from web_traffic.redrive.candidates import Pages, repaired, selected
 from web_traffic.redrive.files import export, read_values
 from web_traffic.redrive.judging import Report
 from web_traffic.redrive.protocol import ASSUMPTIONS, Redriver, choose
-from web_traffic.redrive.topic import Fenced
+from web_traffic.redrive.topic import RedriveTakenOver
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.migrate import require_schema
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NeedsAttention as error:
         sys.stderr.write(f"redrive: {error}\n")
         return EXIT_NEEDS_ATTENTION
-    except (KafkaUnavailable, RedriveInProgress, Fenced, OSError) as error:
+    except (KafkaUnavailable, RedriveInProgress, RedriveTakenOver, OSError) as error:
         sys.stderr.write(f"redrive: {error}\n")
         return 1
     except psycopg.Error as error:

@@ -47,7 +47,7 @@ _TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 _FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)  # noqa: SLF001
 
 
-class Fenced(Exception):
+class RedriveTakenOver(Exception):
     """A later redrive has taken over; this one has sent nothing that counts, or all."""
 
 
@@ -117,7 +117,7 @@ class RedriveTopic:
         except KafkaException as error:
             cause: KafkaError = error.args[0]
             if cause.code() in _FENCED:
-                raise Fenced("another redrive has taken over: wait for its end, then start again") from error
+                raise RedriveTakenOver("another redrive has taken over: wait for its end, then start again") from error
             raise self._unavailable(cause.str()) from error
 
 
