@@ -13,14 +13,17 @@ import psutil
 from tests.pipeline import RUN_LIMIT_SECONDS, Pipeline
 
 END_LIMIT_SECONDS = 60
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
+"""In seconds. Each question takes processor time from what the test waits for."""
 
 
 def wait_until(condition: Callable[[], bool], what: str, within: float = RUN_LIMIT_SECONDS) -> None:
     """Wait for a condition; an assertion names it when it does not come."""
-    end = time.monotonic() + within
+    end, pause = time.monotonic() + within, FIRST_PAUSE
     while not condition():
         assert time.monotonic() < end, f"not within {within} s: {what}"
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(pause * 1.2, LONGEST_PAUSE)
 
 
 @dataclass

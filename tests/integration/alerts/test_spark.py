@@ -16,7 +16,7 @@ from local_stack.rest import AirflowApi
 from tests.faults.stopped import wait_until
 from tests.integration.alerts.observe import RUN_SECONDS, Inbox, text
 from tests.pipeline import Pipeline, revoked
-from tests.whole_stack import FirstRun
+from tests.whole_stack import FirstRun, pause
 
 DAG = "web_traffic"
 MAIL_SECONDS = 30
@@ -26,7 +26,7 @@ MAIL_SECONDS = 30
 def live(api: AirflowApi) -> Iterator[AirflowApi]:
     """Return Airflow, whose schedule of the project's own DAG ends with the test."""
     yield api
-    api.patch(f"/dags/{DAG}", is_paused=True)
+    pause(api)
 
 
 def mail(inbox: Inbox, subject: str) -> str:
