@@ -20,8 +20,7 @@ from web_traffic.kafka import Topic
 from web_traffic.lateness import Acceptance, ReadRange
 from web_traffic.reading import Reading, plan_reading
 from web_traffic.settings import WINDOW, Interval, RestateSettings, Settings, Share
-from web_traffic.warehouse.connection import statement
-from web_traffic.warehouse.history import Fingerprint
+from web_traffic.warehouse.history import Fingerprint, statement
 from web_traffic.windows import WATERMARK
 
 SAME = ("topic id", "window", "watermark delay", "keys")

@@ -18,7 +18,7 @@ from web_traffic.kafka import Found, Topic, find_since
 from web_traffic.kafka_time import EARLIEST_MS, milliseconds, written
 from web_traffic.settings import Interval, Settings
 from web_traffic.unreadable import find_unreadable
-from web_traffic.warehouse.connection import statement
+from web_traffic.warehouse.history import statement
 
 
 class RetentionGap(NeedsAttention):

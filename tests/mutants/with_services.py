@@ -82,7 +82,7 @@ MUTANTS = (
     ),
     Mutant(
         "the rule for duplicates always passes",
-        f"{DOMAIN}/quality/sql/no_duplicate_window.sql",
+        f"{DOMAIN}/quality/sql/rules/no_duplicate_window.sql",
         "count(*) > 1",
         "FALSE",
         "integration/quality/test_rules.py",
