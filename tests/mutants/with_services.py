@@ -178,7 +178,7 @@ MUTANTS = (
     ),
     Mutant(
         "a restatement takes away what was counted from lost records",
-        f"{DOMAIN}/reading.py",
+        f"{DOMAIN}/restatement/reading.py",
         "if lost < end and start < last and first < last:",
         "if lost > end:",
         "integration/test_cut_logs.py",
@@ -202,7 +202,7 @@ MUTANTS = (
     ),
     Mutant(
         "a restatement replaces the window after its interval",
-        f"{SQL}/find_changes.sql",
+        f"{DOMAIN}/restatement/sql/find_changes.sql",
         "w.window_start < %(restate_to)s",
         "w.window_start <= %(restate_to)s",
         "integration/test_restate.py",
@@ -210,7 +210,7 @@ MUTANTS = (
     ),
     Mutant(
         "a vanished row takes other hosts with it",
-        f"{SQL}/delete_vanished_windows.sql",
+        f"{DOMAIN}/restatement/sql/delete_vanished_windows.sql",
         " AND w.host = r.host",
         "",
         "integration/test_restate.py",

@@ -15,10 +15,10 @@ MUTANTS = (
     ),
     Mutant(
         "a batch accepts the record after its last one",
-        f"{DOMAIN}/lateness.py",
+        f"{DOMAIN}/restatement/lateness.py",
         "offsets < ends[place]",
         "offsets <= ends[place]",
-        "unit/web_traffic/test_lateness.py",
+        "unit/web_traffic/restatement/test_lateness.py",
         "test_an_event_that_the_live_run_has_accepted_counts_however_late",
     ),
     Mutant(

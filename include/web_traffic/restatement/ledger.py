@@ -8,8 +8,8 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from web_traffic.faults import fault_point
-from web_traffic.interval import NotIdle, Plan, require_sealed
-from web_traffic.reading import RetentionGap
+from web_traffic.restatement.interval import NotIdle, Plan, require_sealed
+from web_traffic.restatement.reading import RetentionGap
 from web_traffic.settings import RestateSettings
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.ledger import Summary, fail_run
