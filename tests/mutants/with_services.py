@@ -98,7 +98,7 @@ MUTANTS = (
     ),
     Mutant(
         "a redrive selects what another one has taken",
-        f"{SQL}/rejected_page.sql",
+        f"{DOMAIN}/redrive/sql/rejected_page.sql",
         "r.redrive_id IS NULL",
         "TRUE",
         "integration/test_redrive.py",
@@ -106,7 +106,7 @@ MUTANTS = (
     ),
     Mutant(
         "a redrive marks what another one has taken",
-        f"{SQL}/mark_rejected_events.sql",
+        f"{DOMAIN}/redrive/sql/mark_rejected_events.sql",
         " AND r.redrive_id IS NULL;",
         ";",
         "integration/test_redrive.py",

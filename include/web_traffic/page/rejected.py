@@ -8,9 +8,9 @@ from typing import Any
 from web_traffic.page.asking import Connection, Row, ask, reading
 from web_traffic.page.ranges import Range
 from web_traffic.redrive.files import line
+from web_traffic.redrive.ledger import RejectedEvent
 from web_traffic.settings import Settings
 from web_traffic.statements import statements_beside
-from web_traffic.warehouse.redrives import RejectedEvent
 
 statement = statements_beside(__file__)
 LISTED = 50

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from web_traffic.errors import NeedsAttention
 from web_traffic.redrive.files import Values
 from web_traffic.redrive.judging import Candidate
-from web_traffic.warehouse.redrives import PAGE_BYTES, PAGE_EVENTS, RedriveLedger, Selection
+from web_traffic.redrive.ledger import PAGE_BYTES, PAGE_EVENTS, RedriveLedger, Selection
 
 Pages = Iterator[list[Candidate]]
 """Candidates in pages that fit into one redrive."""

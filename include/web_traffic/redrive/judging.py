@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from web_traffic.events import Rejected, parse
 from web_traffic.reasons import Reason
-from web_traffic.warehouse.redrives import RejectedEvent
+from web_traffic.redrive.ledger import RejectedEvent
 
 VALID = "valid"
 TAKEN = "re-driven before"
