@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from web_traffic.redrive.__main__ import main
-from web_traffic.redrive.candidates import pages_of
+from web_traffic.redrive.candidates import Candidate, Report, pages_of, verdict
 from web_traffic.redrive.files import BadFile, export, read_values
-from web_traffic.redrive.judging import Candidate, Report, verdict
 from web_traffic.redrive.ledger import Place, RejectedEvent
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
