@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 from web_traffic.checkpoint import Batch, Offsets
 from web_traffic.events import Judged, count, judge, tally
 from web_traffic.kafka_time import EARLIEST, KafkaTimes
-from web_traffic.lateness import Acceptance
 from web_traffic.polling import poll_options
 from web_traffic.rebuild import Start
+from web_traffic.restatement.lateness import Acceptance
 from web_traffic.settings import Settings
 from web_traffic.warehouse.rejected import COLUMNS as REJECTED_COLUMNS
 from web_traffic.warehouse.rejected import Places, RejectedEvents

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from importlib import resources
 from typing import Any
 
 import psycopg
@@ -23,7 +22,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_d
 from web_traffic.alerts import Incident, offline
 from web_traffic.alerts.channels import channels
 from web_traffic.alerts.incident import first_line
-from web_traffic.alerts.store import close_incidents, deliver, open_incident
+from web_traffic.alerts.store import close_incidents, deliver, is_error_open, open_incident, overdue_since
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.settings import AlertSettings, Settings, SettingsError
 from web_traffic.warehouse.connection import connect
@@ -57,7 +56,7 @@ def look(settings: Settings, alerts: AlertSettings) -> int:
                 open_incident(connection, cause, [way.name for way in ways])
             close_incidents(connection, [POSTGRESQL] if cause else [POSTGRESQL, STANDSTILL], datetime.now(UTC))
             not_sent = deliver(connection, ways)
-            is_open = _row(connection, "open_incidents") is not None
+            is_open = is_error_open(connection)
     except psycopg.Error as error:
         not_sent, is_open = offline.report(alerts.folder, _database_is_down(settings, error), ways), True
     if not_sent:
@@ -75,10 +74,10 @@ def _standstill(connection: psycopg.Connection[Any], alerts: AlertSettings) -> I
     links = {"Page": f"{alerts.airflow_url}/dags/web_traffic"} if alerts.airflow_url else {}
     if alerts.airflow_url and (complaint := _health(alerts.airflow_url)):
         return _incident("Airflow does not run", complaint, "start what is down: see its log", links)
-    row = _row(connection, "overdue", {"deadline": alerts.run_deadline})
-    if row is None:
+    checked_at = overdue_since(connection, alerts.run_deadline)
+    if checked_at is None:
         return None
-    error = f"no run has been checked since {row[0]:%Y-%m-%d %H:%M:%S} UTC (RUN_DEADLINE is {alerts.run_deadline})"
+    error = f"no run has been checked since {checked_at:%Y-%m-%d %H:%M:%S} UTC (RUN_DEADLINE is {alerts.run_deadline})"
     next_step = "is the DAG paused, or its newest run stuck? Look at its page"
     return _incident("web_traffic does not run", error, next_step, links)
 
@@ -108,12 +107,6 @@ def _health(airflow_url: str) -> str | None:
 def _patiently(ask: Callable[[], Any]) -> Any:
     patience = stop_after_delay(PATIENCE_SECONDS)
     return Retrying(retry=retry_if_exception_type(requests.RequestException), wait=wait_fixed(1), stop=patience)(ask)
-
-
-def _row(connection: psycopg.Connection[Any], name: str, parameters: dict[str, Any] | None = None) -> Any:
-    sql = (resources.files("web_traffic.alerts") / "sql" / f"{name}.sql").read_bytes()
-    with connection.transaction():
-        return connection.execute(sql, parameters).fetchone()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

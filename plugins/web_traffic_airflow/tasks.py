@@ -42,9 +42,9 @@ def prepare(params: dict[str, Any] | None = None, run_id: str | None = None) -> 
 
 def _redrive(settings: Settings, run_id: str | None, reasons: list[str], since: str | None) -> None:
     from web_traffic.redrive.candidates import selected
+    from web_traffic.redrive.ledger import RedriveLedger, Selection
     from web_traffic.redrive.protocol import Redriver
     from web_traffic.warehouse.connection import connect
-    from web_traffic.warehouse.redrives import RedriveLedger, Selection
 
     selection = Selection(tuple(reasons), datetime.fromisoformat(since) if since else None)
     with connect(settings) as connection:

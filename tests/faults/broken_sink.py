@@ -12,7 +12,7 @@ from web_traffic.faults import fault_point
 from web_traffic.jobs import aggregate, books
 from web_traffic.settings import Settings
 from web_traffic.warehouse import sink
-from web_traffic.warehouse.connection import connect, statement
+from web_traffic.warehouse.connection import connect
 
 
 def enter_the_ledger_first() -> None:
@@ -22,13 +22,13 @@ def enter_the_ledger_first() -> None:
     def broken(connection, batch, run, last_records, stages):
         with connect(Settings.from_environment()) as other:
             figures = {"query_id": batch.query_id, "batch_id": batch.batch_id}
-            known = [batch_id for batch_id, *_ in other.execute(statement("find_batch"), figures)]
+            known = [batch_id for batch_id, *_ in other.execute(sink.statement("find_batch"), figures)]
         if batch.batch_id in known:
             return
         commit(connection, batch, run, last_records, {})
         fault_point(f"between {batch.batch_id}")
         with connection.transaction():
-            connection.execute(statement("move_staged_windows"), {"stage_ids": list(stages)})
+            connection.execute(sink.statement("move_staged_windows"), {"stage_ids": list(stages)})
 
     sink._commit = broken
 
@@ -36,7 +36,7 @@ def enter_the_ledger_first() -> None:
 def move_without_the_ledger() -> None:
     """Move the windows in their own transaction, adding to what is there: a batch that comes again counts double."""
     commit = sink._commit
-    adding = statement("move_staged_windows").replace(
+    adding = sink.statement("move_staged_windows").replace(
         b"    RETURNING num_hits",
         b"    ON CONFLICT (window_start, sha256(replace(length(host) || ':' || host || coalesce('=' || referrer, ''), "
         b"'\\', '\\\\')::bytea)) DO UPDATE SET num_hits = aggregated_web_traffic.num_hits + excluded.num_hits "

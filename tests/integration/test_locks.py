@@ -12,14 +12,14 @@ import pytest
 from local_stack import Stack
 from tests.pipeline import Pipeline
 from tests.restating import interval
+from web_traffic.redrive.ledger import RedriveInProgress, RedriveLedger
+from web_traffic.restatement.ledger import RestatementLedger
 from web_traffic.settings import RestateSettings
 from web_traffic.warehouse import migrate as migration
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import RunLedger
 from web_traffic.warehouse.locks import InProgress, Lock, RunInProgress, take_turn
 from web_traffic.warehouse.migrate import migrate
-from web_traffic.warehouse.redrives import RedriveInProgress, RedriveLedger
-from web_traffic.warehouse.restatement import RestatementLedger
 
 Connection = psycopg.Connection[Any]
 MOMENT = timedelta(milliseconds=100)

@@ -15,8 +15,7 @@ from tests.redriving import ALL, AT, assert_all_went_back_once, messages, redriv
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.kafka import describe_topic
 from web_traffic.redrive.__main__ import main
-from web_traffic.warehouse import redrives
-from web_traffic.warehouse.redrives import Redrive, RedriveLedger, Selection
+from web_traffic.redrive.ledger import Redrive, RedriveLedger, Selection
 
 
 def test_events_whose_time_has_come_and_repaired_ones_are_counted_once_and_the_late_one_is_in_the_books(
@@ -151,7 +150,7 @@ def test_many_events_go_back_in_several_redrives_the_oldest_first(
 ) -> None:
     for value in valid_events(10):
         reject(pipeline, value)
-    monkeypatch.setattr(redrives, "PAGE_EVENTS", 3)
+    monkeypatch.setattr("web_traffic.redrive.ledger.PAGE_EVENTS", 3)
     for name, setting in pipeline.environment.items():
         monkeypatch.setenv(name, setting)
     assert main([*ALL, *limit]) == 0
@@ -166,7 +165,7 @@ def test_a_redrive_holds_no_more_bytes_than_it_may_but_at_least_one_event(
     expected = [event("00:01", host="h" * size) for size in sizes]
     for value in expected:
         reject(pipeline, value)
-    monkeypatch.setattr(redrives, "PAGE_BYTES", 200)
+    monkeypatch.setattr("web_traffic.redrive.ledger.PAGE_BYTES", 200)
     for name, setting in pipeline.environment.items():
         monkeypatch.setenv(name, setting)
     assert main([*ALL]) == 0

@@ -18,8 +18,8 @@ from tests.pipeline import Pipeline
 from tests.redriving import ALL, messages, redrive, reject, states, stopped, valid_events, values
 from web_traffic.kafka import describe_topic
 from web_traffic.redrive import topic as topic_side
+from web_traffic.redrive.ledger import RedriveLedger
 from web_traffic.redrive.topic import redriven_records
-from web_traffic.warehouse.redrives import RedriveLedger
 
 
 @contextmanager

@@ -14,8 +14,8 @@ import pytest
 from tests.faults.stopped import wait_until
 from tests.pipeline import Pipeline
 from web_traffic.checkpoint import Batch
-from web_traffic.warehouse.connection import statement
 from web_traffic.warehouse.ledger import LedgerMismatch, RunKey, RunLedger
+from web_traffic.warehouse.locks import lock_pipeline
 from web_traffic.warehouse.sink import Fenced, _commit
 from web_traffic.warehouse.staging import StagedWindowsLost, _copier
 from web_traffic.windows import HIT_COLUMNS
@@ -128,7 +128,7 @@ def test_two_that_commit_the_same_batch_at_once_write_it_once(
 
     with ThreadPoolExecutor(1) as pool:
         with connection.transaction():
-            connection.execute(statement("lock_pipeline"))
+            lock_pipeline(connection)
             commit = pool.submit(commit_second)
             wait_until(second_waits, "the second one waits", within=20)
             _commit(connection, batch(0, "00:05"), run, {}, first)

@@ -82,7 +82,7 @@ MUTANTS = (
     ),
     Mutant(
         "the rule for duplicates always passes",
-        f"{DOMAIN}/quality/sql/no_duplicate_window.sql",
+        f"{DOMAIN}/quality/sql/rules/no_duplicate_window.sql",
         "count(*) > 1",
         "FALSE",
         "integration/quality/test_rules.py",
@@ -98,7 +98,7 @@ MUTANTS = (
     ),
     Mutant(
         "a redrive selects what another one has taken",
-        f"{SQL}/rejected_page.sql",
+        f"{DOMAIN}/redrive/sql/rejected_page.sql",
         "r.redrive_id IS NULL",
         "TRUE",
         "integration/test_redrive.py",
@@ -106,7 +106,7 @@ MUTANTS = (
     ),
     Mutant(
         "a redrive marks what another one has taken",
-        f"{SQL}/mark_rejected_events.sql",
+        f"{DOMAIN}/redrive/sql/mark_rejected_events.sql",
         " AND r.redrive_id IS NULL;",
         ";",
         "integration/test_redrive.py",
@@ -178,7 +178,7 @@ MUTANTS = (
     ),
     Mutant(
         "a restatement takes away what was counted from lost records",
-        f"{DOMAIN}/reading.py",
+        f"{DOMAIN}/restatement/reading.py",
         "if lost < end and start < last and first < last:",
         "if lost > end:",
         "integration/test_cut_logs.py",
@@ -202,7 +202,7 @@ MUTANTS = (
     ),
     Mutant(
         "a restatement replaces the window after its interval",
-        f"{SQL}/find_changes.sql",
+        f"{DOMAIN}/restatement/sql/find_changes.sql",
         "w.window_start < %(restate_to)s",
         "w.window_start <= %(restate_to)s",
         "integration/test_restate.py",
@@ -210,7 +210,7 @@ MUTANTS = (
     ),
     Mutant(
         "a vanished row takes other hosts with it",
-        f"{SQL}/delete_vanished_windows.sql",
+        f"{DOMAIN}/restatement/sql/delete_vanished_windows.sql",
         " AND w.host = r.host",
         "",
         "integration/test_restate.py",

@@ -15,10 +15,10 @@ MUTANTS = (
     ),
     Mutant(
         "a batch accepts the record after its last one",
-        f"{DOMAIN}/lateness.py",
+        f"{DOMAIN}/restatement/lateness.py",
         "offsets < ends[place]",
         "offsets <= ends[place]",
-        "unit/web_traffic/test_lateness.py",
+        "unit/web_traffic/restatement/test_lateness.py",
         "test_an_event_that_the_live_run_has_accepted_counts_however_late",
     ),
     Mutant(
@@ -50,7 +50,7 @@ MUTANTS = (
         f"{DOMAIN}/recount/rules.py",
         "hit.event_us > accepted_until_us",
         "hit.event_us >= accepted_until_us",
-        "unit/web_traffic/test_recount_rules.py",
+        "unit/web_traffic/recount/test_rules.py",
         "test_both_readings_of_the_contract_agree_on_the_last_moment_that_is_not_from_the_future",
     ),
     Mutant(
@@ -58,7 +58,7 @@ MUTANTS = (
         f"{DOMAIN}/recount/counting.py",
         "window[0] + WINDOW_US <= emitted_until_us",
         "window[0] + WINDOW_US < emitted_until_us",
-        "unit/web_traffic/test_recount_counting.py",
+        "unit/web_traffic/recount/test_counting.py",
         "test_an_event_is_late_when_the_batch_before_has_emitted_its_window",
     ),
     Mutant(

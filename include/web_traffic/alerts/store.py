@@ -3,9 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
-from functools import cache
-from importlib import resources
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -15,7 +13,9 @@ from psycopg.types.json import Jsonb
 from web_traffic.alerts.channels import Channel, ChannelDown
 from web_traffic.alerts.incident import Incident
 from web_traffic.alerts.message import KINDS, Kind, Story, write
+from web_traffic.statements import statements_beside
 
+statement = statements_beside(__file__)
 log = logging.getLogger(__name__)
 Connection = psycopg.Connection[Any]
 
@@ -71,6 +71,19 @@ def deliver(connection: Connection, channels: Sequence[Channel]) -> list[Channel
     return failures
 
 
+def is_error_open(connection: Connection) -> bool:
+    """Whether an incident is open whose severity is `error`."""
+    with connection.transaction():
+        return connection.execute(statement("open_incidents")).fetchone() is not None
+
+
+def overdue_since(connection: Connection, deadline: timedelta) -> datetime | None:
+    """Return when a live run was checked last, if that is longer ago than the deadline and no failure explains it."""
+    with connection.transaction():
+        row = connection.execute(statement("overdue"), {"deadline": deadline}).fetchone()
+    return row[0] if row else None
+
+
 def entry(kind: Kind, channel: str) -> str:
     """The entry of a message in `unsent`."""
     return f"{kind} {channel}"
@@ -104,9 +117,3 @@ def _story(row: dict[str, Any]) -> Story:
     names = ("key", "title", "error", "next_step", "severity", "run_name", "links", "books")
     incident = Incident(**{name: row[name] for name in names}, failure="", at=row["first_at"])
     return Story(incident, row["failures"], row["first_at"], row["last_at"], row["resolved_at"])
-
-
-@cache
-def statement(name: str) -> bytes:
-    """Return the SQL statement in `alerts/sql/<name>.sql`."""
-    return (resources.files("web_traffic.alerts") / "sql" / f"{name}.sql").read_bytes()

@@ -11,16 +11,16 @@ from pyspark.sql import functions as F
 
 from web_traffic.faults import fault_point
 from web_traffic.guard import fingerprint
-from web_traffic.interval import Plan, make_plan
 from web_traffic.jobs.application import run, start_session, timed
 from web_traffic.kafka import describe_topic
+from web_traffic.restatement.interval import Plan, make_plan
+from web_traffic.restatement.ledger import RestatementLedger
 from web_traffic.settings import RestateSettings, Settings
 from web_traffic.source import decode_records, read_around
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import Summary
 from web_traffic.warehouse.migrate import require_result_table, require_schema
 from web_traffic.warehouse.rejected import Places, rejected_earlier
-from web_traffic.warehouse.restatement import RestatementLedger
 from web_traffic.warehouse.staging import stage_windows
 from web_traffic.windows import WATERMARK_DELAY, count_hits
 

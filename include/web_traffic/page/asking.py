@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import cache
-from importlib import resources
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
 from web_traffic.settings import Settings
+from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import connect
 
+statement = statements_beside(__file__)
 LIMIT = "10s"
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
@@ -34,10 +34,4 @@ def reading(settings: Settings) -> Iterator[Connection]:
 def ask(connection: Connection, name: str, /, **parameters: object) -> list[Row]:
     """Return the rows of the query `sql/<name>.sql`."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query(name), parameters).fetchall()
-
-
-@cache
-def query(name: str) -> bytes:
-    """Return the query in `sql/<name>.sql`."""
-    return (resources.files("web_traffic.page") / "sql" / f"{name}.sql").read_bytes()
+        return cursor.execute(statement(name), parameters).fetchall()

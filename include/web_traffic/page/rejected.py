@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from web_traffic.page.asking import Connection, Row, ask, query, reading
+from web_traffic.page.asking import Connection, Row, ask, reading
 from web_traffic.page.ranges import Range
 from web_traffic.redrive.files import line
+from web_traffic.redrive.ledger import RejectedEvent
 from web_traffic.settings import Settings
-from web_traffic.warehouse.redrives import RejectedEvent
+from web_traffic.statements import statements_beside
 
+statement = statements_beside(__file__)
 LISTED = 50
 SHOWN_BYTES = 4096
 """So much of a value is shown; the download has all of it."""
@@ -40,7 +42,7 @@ def download(settings: Settings, within: Range, reason: str = "") -> Iterator[st
     parameters = within.parameters() | {"reason": reason}
     with reading(settings) as connection, connection.cursor(name="rejected_events") as cursor:
         cursor.itersize = FETCHED
-        for row in cursor.execute(query("rejected_download"), parameters):
+        for row in cursor.execute(statement("rejected_download"), parameters):
             yield line(RejectedEvent(*row))
 
 

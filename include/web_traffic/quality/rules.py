@@ -1,4 +1,4 @@
-"""The rules: what must hold after every run. To add one, write its query in `sql/` and enter it in `RULES`."""
+"""The rules: what must hold after every run. To add one, write its query in `sql/rules/` and enter it in `RULES`."""
 
 import re
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from web_traffic.errors import NeedsAttention
 Dimension = Literal["completeness", "uniqueness", "validity", "freshness", "volume", "consistency"]
 Severity = Literal["warn", "error"]
 
-_SQL = resources.files("web_traffic.quality") / "sql"
+_QUERIES = resources.files("web_traffic.quality") / "sql" / "rules"
 
 
 class BadRule(NeedsAttention):
@@ -41,11 +41,11 @@ class DQRule:
     """What is expected, in words."""
     limit: float | None = None
     file: Traversable | None = None
-    """Where the query is; by default `sql/<name>.sql` beside this module."""
+    """Where the query is; by default `sql/rules/<name>.sql` beside this module."""
     sql: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        file = self.file or _SQL / f"{self.name}.sql"
+        file = self.file or _QUERIES / f"{self.name}.sql"
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
             raise BadRule(f"rule {self.name!r}: a name is of lower-case letters, digits and underscores")
         for value, allowed in ((self.dimension, get_args(Dimension)), (self.severity, get_args(Severity))):
@@ -131,7 +131,7 @@ RULES = (
         "Share of records that are no valid event",
         "at most 1 %",
         limit=0.01,
-        file=_SQL / "rejected_share.sql",
+        file=_QUERIES / "rejected_share.sql",
     ),
     DQRule(
         "rejected_share_error",
@@ -140,7 +140,7 @@ RULES = (
         "Share of records that are no valid event",
         "at most 20 %",
         limit=0.20,
-        file=_SQL / "rejected_share.sql",
+        file=_QUERIES / "rejected_share.sql",
     ),
     DQRule(
         "future_share", "validity", "warn", "Share of events ahead of their Kafka timestamp", "at most 1 %", limit=0.01

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
-from importlib import resources
 from typing import Any, Literal
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from web_traffic.quality.rules import BadRule, DQRule
+from web_traffic.statements import statements_beside
 
+statement = statements_beside(__file__)
 SAMPLE_SIZE = 5
 Status = Literal["passed", "warned", "failed", "nothing to check"]
 
@@ -86,12 +86,6 @@ def keep(connection: psycopg.Connection[Any], table: str, results: Sequence[Resu
     rows = [about | _row(result) for result in results]
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(statement("keep_result"), rows)
-
-
-@cache
-def statement(name: str) -> bytes:
-    """Return the SQL statement in `quality/<name>.sql`."""
-    return (resources.files("web_traffic.quality") / f"{name}.sql").read_bytes()
 
 
 def _evaluation(rule: DQRule) -> bytes:

@@ -11,12 +11,14 @@ import psycopg
 
 from web_traffic.kafka import Topic, describe_topic, find_since, timestamps_at
 from web_traffic.kafka_time import milliseconds
-from web_traffic.quality.runner import Scope, statement
+from web_traffic.quality.runner import Scope
 from web_traffic.recount.rules import Hit, classify, written
 from web_traffic.recount.sample import recount_window
 from web_traffic.recount.sources import RecountImpossible, read_topic
 from web_traffic.settings import Settings
+from web_traffic.statements import statements_beside
 
+statement = statements_beside(__file__)
 log = logging.getLogger(__name__)
 
 WINDOW = timedelta(minutes=5)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from importlib import resources
 from typing import Any
 
 import psycopg
@@ -12,7 +11,9 @@ from web_traffic.recount.counting import FIRST_KAFKA_MS, tally
 from web_traffic.recount.rules import microseconds
 from web_traffic.recount.sources import RecountImpossible, as_batch, offset_ranges, read_topic, rejected_times
 from web_traffic.settings import Settings
+from web_traffic.statements import statements_beside
 
+statement = statements_beside(__file__)
 MOST_RECORDS = 200_000
 """Offsets that a sample may read: about two seconds."""
 
@@ -32,9 +33,8 @@ def recount_window(
     any more, or when they are too many.
     """
     about = {"window_start": window_start, "skew": settings.max_clock_skew}
-    statement = (resources.files("web_traffic.recount") / "window_batches.sql").read_bytes()
     with connection.transaction():
-        rows = connection.execute(statement, about).fetchall()
+        rows = connection.execute(statement("window_batches"), about).fetchall()
     batches = [as_batch(*row) for *row, _ in rows]
     if any(oldest_ms is None or oldest_ms < FIRST_KAFKA_MS for *_, oldest_ms in rows):
         first_offsets = {}  # a record may have no timestamp

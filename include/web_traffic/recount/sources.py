@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 import psycopg
@@ -16,8 +15,10 @@ from web_traffic.recount.counting import Batch, Place, Ranges, Record, Window
 from web_traffic.recount.gaps import missing, without_lost
 from web_traffic.recount.restating import Restatement
 from web_traffic.settings import Settings
+from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import connect
 
+statement = statements_beside(__file__)
 _TIMEOUT_SECONDS = 20
 _MESSAGES_AT_ONCE = 10_000
 
@@ -156,10 +157,9 @@ def _check_ranges(consumer: Consumer, settings: Settings, ranges: Ranges) -> Non
 def _rows(
     connection: psycopg.Connection[Any], name: str, parameters: Mapping[str, Any] | None = None
 ) -> Iterator[tuple[Any, ...]]:
-    statement = (resources.files("web_traffic.recount") / f"{name}.sql").read_bytes()
     with connection.cursor(name=f"recount_{name}") as cursor:
         cursor.itersize = 20_000
-        yield from cursor.execute(statement, parameters)
+        yield from cursor.execute(statement(name), parameters)
 
 
 def as_batch(

@@ -14,15 +14,14 @@ from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
 from web_traffic.kafka import describe_topic
 from web_traffic.kafka_client import KafkaUnavailable
 from web_traffic.reasons import Reason
-from web_traffic.redrive.candidates import Pages, repaired, selected
+from web_traffic.redrive.candidates import Pages, Report, repaired, selected
 from web_traffic.redrive.files import export, read_values
-from web_traffic.redrive.judging import Report
+from web_traffic.redrive.ledger import RedriveInProgress, RedriveLedger, Selection
 from web_traffic.redrive.protocol import ASSUMPTIONS, Redriver, choose
 from web_traffic.redrive.topic import RedriveTakenOver
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.migrate import require_schema
-from web_traffic.warehouse.redrives import RedriveInProgress, RedriveLedger, Selection
 
 DESCRIPTION = """\
 Send rejected events (etl.rejected_event) back to the Kafka topic, each of them once: those that are valid events by

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from web_traffic.errors import NeedsAttention
-from web_traffic.warehouse.redrives import Place, RejectedEvent
+from web_traffic.redrive.ledger import Place, RejectedEvent
 
 Values = dict[Place, bytes | None]
 

@@ -23,10 +23,10 @@ from uuid import uuid4
 from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.kafka import Topic, describe_topic
-from web_traffic.redrive.judging import VALID, Candidate, Report, verdict
+from web_traffic.redrive.candidates import VALID, Candidate, Report, verdict
+from web_traffic.redrive.ledger import Redrive, RedriveLedger
 from web_traffic.redrive.topic import RedriveTopic, TooLarge, redriven_records
 from web_traffic.settings import Settings
-from web_traffic.warehouse.redrives import Redrive, RedriveLedger
 
 ASSUMPTIONS = ("sent", "lost")
 

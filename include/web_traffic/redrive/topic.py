@@ -16,8 +16,8 @@ from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.kafka import LATEST, Topic
 from web_traffic.kafka_client import KafkaUnavailable
+from web_traffic.redrive.ledger import Place, Record, Redriven
 from web_traffic.settings import Settings
-from web_traffic.warehouse.redrives import Place, Record, Redriven
 
 REDRIVE_ID = "redrive-id"
 REDRIVEN_FROM = "redriven-from"

@@ -1,8 +1,5 @@
 """How every part of the ETL opens PostgreSQL."""
 
-from functools import cache
-from importlib import resources
-
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
@@ -38,9 +35,3 @@ def connect(settings: Settings) -> psycopg.Connection[TupleRow]:
     connection.execute("SET timezone = 'UTC'")  # as an option it would give way to PGTZ in the environment
     connection.autocommit = False
     return connection
-
-
-@cache
-def statement(name: str) -> bytes:
-    """Return the SQL statement in `warehouse/sql/<name>.sql`."""
-    return (resources.files("web_traffic.warehouse") / "sql" / f"{name}.sql").read_bytes()

@@ -8,8 +8,9 @@ from uuid import UUID
 import psycopg
 
 from web_traffic.checkpoint import Offsets
-from web_traffic.warehouse.connection import statement
+from web_traffic.statements import statements_beside
 
+statement = statements_beside(__file__)
 NEWEST_BATCHES = 100
 """Batches of a query that an examination looks at: what is older was looked at before, and the recount sees all."""
 NEWEST_RUNS = 100

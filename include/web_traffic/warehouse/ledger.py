@@ -12,10 +12,11 @@ from psycopg.types.json import Jsonb
 
 from web_traffic.causes import explain
 from web_traffic.errors import NeedsAttention
-from web_traffic.warehouse.connection import statement
+from web_traffic.statements import statements_beside
 from web_traffic.warehouse.history import LastRecords
 from web_traffic.warehouse.locks import Lock, RunInProgress, take_turn
 
+statement = statements_beside(__file__)
 RUN_WAIT = timedelta(minutes=5)
 """How long a run waits for the one before: a driver that has outlived its Airflow task ends its run meanwhile."""
 RESTORED = "database or checkpoint was restored from a copy; start again, and the examination names the way out"

@@ -1,14 +1,15 @@
 """The advisory locks of the database: one for each kind of work that one process does at a time."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum, unique
 from typing import Any
 
 import psycopg
 
 from web_traffic.errors import NeedsAttention
-from web_traffic.warehouse.connection import statement
+from web_traffic.statements import statements_beside
 
+statement = statements_beside(__file__)
 MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -51,6 +52,15 @@ def take_turn(
         raise refusal(
             f"another {lock.work} is in progress after a wait of {wait}: {_holder(connection, lock)}"
         ) from None
+
+
+def lock_pipeline(connection: psycopg.Connection[Any]) -> tuple[int | None, str | None, datetime | None]:
+    """Let nobody else commit to the result table until the transaction ends.
+
+    Returns the run that the pipeline belongs to: its number, its name and when it started.
+    """
+    [(run_id, name, started_at)] = connection.execute(statement("lock_pipeline")).fetchall()
+    return run_id, name, started_at
 
 
 def _holder(connection: psycopg.Connection[Any], lock: Lock) -> str:

@@ -13,9 +13,11 @@ import psycopg
 
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
 from web_traffic.settings import Settings
-from web_traffic.warehouse.connection import connect, statement
+from web_traffic.statements import statements_beside
+from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.locks import InProgress, Lock, take_turn
 
+statement = statements_beside(__file__)
 MIGRATION_WAIT = timedelta(seconds=30)
 
 

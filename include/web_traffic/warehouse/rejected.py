@@ -13,9 +13,11 @@ from web_traffic.arrow import to_list
 from web_traffic.checkpoint import Offsets
 from web_traffic.reasons import Reason
 from web_traffic.settings import Settings
+from web_traffic.statements import statements_beside
 from web_traffic.unreadable import UnreadableRecord
-from web_traffic.warehouse.connection import connect, statement
+from web_traffic.warehouse.connection import connect
 
+statement = statements_beside(__file__)
 CHUNK_BYTES = 8 * 1024 * 1024
 CHUNK_RECORDS = 5_000
 COLUMNS = ("partition", "offset", "timestamp", "value")

@@ -16,10 +16,14 @@ from web_traffic.checkpoint import Batch, Offsets
 from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.settings import Settings
-from web_traffic.warehouse.connection import connect, statement
+from web_traffic.statements import statements_beside
+from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.history import LastRecords
 from web_traffic.warehouse.ledger import RESTORED, LedgerMismatch, RunKey
+from web_traffic.warehouse.locks import lock_pipeline
 from web_traffic.warehouse.staging import RowsHeldBack, StagedWindowsLost, stage_windows
+
+statement = statements_beside(__file__)
 
 
 class Fenced(NeedsAttention):
@@ -50,7 +54,7 @@ def _commit(
         "last_records": Jsonb(last_records),
     }
     with connection.transaction():
-        [(holder, name, started_at)] = connection.execute(statement("lock_pipeline")).fetchall()
+        holder, name, started_at = lock_pipeline(connection)
         if (holder, started_at) != run:
             restored = f", not at {run.started_at}: the database was restored from a copy since"
             raise Fenced(

@@ -27,9 +27,8 @@ def test_without_a_window_there_is_nothing_to_check(connection: Connection, rule
 
 
 def test_every_query_has_its_rule() -> None:
-    queries = {
-        file.read_text().rstrip(";\n") for file in Path(web_traffic.quality.__file__).with_name("sql").glob("*.sql")
-    }
+    folder = Path(web_traffic.quality.__file__).with_name("sql") / "rules"
+    queries = {file.read_text().rstrip(";\n") for file in folder.glob("*.sql")}
     assert queries == {rule.sql for rule in RULES}
 
 

@@ -6,8 +6,9 @@ import psycopg
 import pytest
 
 from tests.integration.quality.rows import BY_NAME, Connection, about, add_run, add_windows, at
+from web_traffic.quality import topic
 from web_traffic.quality.rules import RULES, BadRule, DQRule
-from web_traffic.quality.runner import SAMPLE_SIZE, Scope, check, keep, statement
+from web_traffic.quality.runner import SAMPLE_SIZE, Scope, check, keep
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 
@@ -129,6 +130,6 @@ def test_a_check_answers_for_all_windows_since_the_last_run_that_was_checked(
         run_id = add_run(connection, status="succeeded" if seal else "failed", sealed_until=at(time) if time else None)
         if checked:
             keep(connection, "aggregated_web_traffic", check(connection, RULES, about()), Scope("test", run_id))
-    [(_, found_since, found_until)] = connection.execute(statement("run_scope")).fetchall()
+    [(_, found_since, found_until)] = connection.execute(topic.statement("run_scope")).fetchall()
     expected = since and (at(since) if len(since) == 5 else at("00:00").fromisoformat(f"{since}+00:00"))
     assert (found_since, found_until) == (expected, until and at(until))

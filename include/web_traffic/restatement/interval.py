@@ -17,13 +17,14 @@ from web_traffic.checkpoint import Checkpoint
 from web_traffic.errors import NeedsAttention
 from web_traffic.gate import decide
 from web_traffic.kafka import Topic
-from web_traffic.lateness import Acceptance, ReadRange
-from web_traffic.reading import Reading, plan_reading
+from web_traffic.restatement.lateness import Acceptance, ReadRange
+from web_traffic.restatement.reading import Reading, plan_reading
 from web_traffic.settings import WINDOW, Interval, RestateSettings, Settings, Share
-from web_traffic.warehouse.connection import statement
+from web_traffic.statements import statements_beside
 from web_traffic.warehouse.history import Fingerprint
 from web_traffic.windows import WATERMARK
 
+statement = statements_beside(__file__)
 SAME = ("topic id", "window", "watermark delay", "keys")
 """What a restatement must have in common with the runs that have written the windows."""
 

@@ -8,14 +8,15 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from web_traffic.faults import fault_point
-from web_traffic.interval import NotIdle, Plan, require_sealed
-from web_traffic.reading import RetentionGap
+from web_traffic.restatement.interval import NotIdle, Plan, require_sealed
+from web_traffic.restatement.reading import RetentionGap
 from web_traffic.settings import RestateSettings
-from web_traffic.warehouse.connection import statement
+from web_traffic.statements import statements_beside
 from web_traffic.warehouse.ledger import Summary, fail_run
-from web_traffic.warehouse.locks import Lock, RunInProgress, take_turn
+from web_traffic.warehouse.locks import Lock, RunInProgress, lock_pipeline, take_turn
 from web_traffic.warehouse.staging import RowsHeldBack, StagedWindowsLost
 
+statement = statements_beside(__file__)
 RESTATEMENT_WAIT = timedelta(minutes=30)
 """How long a restatement waits for the one before."""
 
@@ -121,7 +122,7 @@ class RestatementLedger:
 
     def _lock(self, plan: Plan) -> None:
         """Hold up live commits until the transaction ends, and see that the plan still holds."""
-        self._connection.execute(statement("lock_pipeline"))
+        lock_pipeline(self._connection)
         sealed_until, *newest_batch = self._fetch("restated_pipeline", {})
         if plan.idle_after is None:
             require_sealed(plan.interval, sealed_until)

@@ -17,8 +17,10 @@ from web_traffic.errors import NeedsAttention
 from web_traffic.kafka import Found, Topic, find_since
 from web_traffic.kafka_time import EARLIEST_MS, milliseconds, written
 from web_traffic.settings import Interval, Settings
+from web_traffic.statements import statements_beside
 from web_traffic.unreadable import find_unreadable
-from web_traffic.warehouse.connection import statement
+
+statement = statements_beside(__file__)
 
 
 class RetentionGap(NeedsAttention):

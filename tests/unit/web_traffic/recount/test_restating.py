@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.web_traffic.test_recount_counting import SKEW, at, processed, starts
+from tests.unit.web_traffic.recount.test_counting import SKEW, at, processed, starts
 from web_traffic.recount.counting import Batch, Expected, Place, Record, expect, tally
 from web_traffic.recount.restating import Restated, Restatement
 from web_traffic.recount.sources import offset_ranges

@@ -11,9 +11,10 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from web_traffic.checkpoint import Offsets
-from web_traffic.warehouse.connection import statement
+from web_traffic.statements import statements_beside
 from web_traffic.warehouse.locks import InProgress, Lock, take_turn
 
+statement = statements_beside(__file__)
 REDRIVE_WAIT = timedelta(seconds=1)
 PAGE_EVENTS = 10_000
 PAGE_BYTES = 32 * 1024 * 1024

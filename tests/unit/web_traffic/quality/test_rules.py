@@ -37,7 +37,7 @@ def test_the_names_of_the_rules_are_different() -> None:
         ({"description": ""}, "give it a description and a condition"),
         ({"condition": ""}, "give it a description and a condition"),
         ({"file": Path("/none.sql")}, "its query /none.sql does not exist"),
-        ({"file": None}, "sql/a_rule.sql does not exist"),
+        ({"file": None}, "sql/rules/a_rule.sql does not exist"),
         ({"query": "DELETE FROM x RETURNING true AS is_offender"}, "must be a SELECT"),
         ({"query": "SELECT true AS is_offender; SELECT 1"}, "must be one statement"),
         ({"query": "SELECT 1 AS offenders -- is_offender"}, "must return a column is_offender"),

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from web_traffic.events import count, judge
-from web_traffic.lateness import Acceptance, ReadRange
+from web_traffic.restatement.lateness import Acceptance, ReadRange
 
 LATENESS = timedelta(hours=1)
 FIRST, REBUILT = UUID(int=1), UUID(int=2)

@@ -1,0 +1,25 @@
+"""What the command line refuses."""
+
+import pytest
+
+from web_traffic.redrive.__main__ import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "say which events: --reason, --since, --until or --values"),
+        (["--limit", "5"], "say which events"),
+        (["--reason", "bad weather"], "invalid choice: 'bad weather'"),
+        (["--since", "yesterday"], "'yesterday' is not a time such as"),
+        (["--since", "2026-01-01", "--limit", "0"], "'0' is not a positive whole number"),
+        (["--values", "f", "--reason", "not JSON"], "--values is a selection by itself"),
+        (["--values", "f", "--export", "g"], "--values is a selection by itself"),
+        (["--since", "2026-01-01", "--export", "f", "--dry-run"], "not allowed with argument"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err

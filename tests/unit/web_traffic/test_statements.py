@@ -1,0 +1,23 @@
+"""The SQL is beside the modules that run it."""
+
+from pathlib import Path
+
+import pytest
+
+from local_stack.environment import REPO
+from web_traffic.statements import statements_beside
+
+FILES = sorted((REPO / "include" / "web_traffic").rglob("sql/*.sql"))
+
+
+def test_a_module_reads_the_statements_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "greet.sql").write_text("SELECT 'Grüße'")
+    statement = statements_beside(str(tmp_path / "module.py"))
+    assert statement("greet").decode() == "SELECT 'Grüße'"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(REPO)))
+def test_each_statement_is_named_by_a_module_beside_it(file: Path) -> None:
+    modules = "".join(module.read_text() for module in file.parent.parent.glob("*.py"))
+    assert f'"{file.stem}"' in modules
