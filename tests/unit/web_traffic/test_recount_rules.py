@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from simulator import Traffic
 from web_traffic import events
 from web_traffic.reasons import Reason
 from web_traffic.recount import Future, Hit, Rejected, classify
 from web_traffic.recount.rules import microseconds
-from web_traffic.traffic import Traffic
 
 DOOMSDAY = microseconds(datetime(9999, 12, 31, tzinfo=UTC))
 
