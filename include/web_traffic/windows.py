@@ -15,7 +15,7 @@ HIT_COLUMNS = ("window_start", "window_end", "host", "referrer", "num_hits")
 
 
 def count_hits(hits: DataFrame) -> DataFrame:
-    """Sum pre-counted hits (`events.COUNTS`) by 5-minute window of event time, host and referrer, as `HIT_COLUMNS`.
+    """Sum pre-counted hits (`precount.COUNTS`) by 5-minute window of event time, host and referrer, as `HIT_COLUMNS`.
 
     On a stream in append mode a window comes out once, when the watermark (the newest event time of the batches
     before, less `WATERMARK_DELAY`) has reached its end; hits of a window that the watermark has passed are dropped.

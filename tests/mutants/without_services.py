@@ -7,7 +7,7 @@ DOMAIN = "include/web_traffic"
 MUTANTS = (
     Mutant(
         "rejected and future are swapped",
-        f"{DOMAIN}/events.py",
+        f"{DOMAIN}/precount.py",
         "tally(len(reasons) - future, future)",
         "tally(future, len(reasons) - future)",
         "unit/web_traffic/test_events.py",

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from web_traffic.arrow import to_list
+from web_traffic.arrow import spark_ddl, to_list
 from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.settings import Settings
@@ -19,7 +19,6 @@ from web_traffic.windows import HIT_COLUMNS
 
 StagingTable = Literal["staged_window", "staged_restatement"]
 STAGE = pa.schema([("stage_id", pa.string()), ("hits", pa.int64())])
-STAGE_DDL = "stage_id string, hits long"
 COPY_INTO: dict[StagingTable, LiteralString] = {
     "staged_window": "COPY etl.staged_window (stage_id, window_start, window_end, host, referrer, num_hits) "
     "FROM STDIN BINARY",
@@ -47,7 +46,7 @@ def stage_windows(hits: DataFrame, table: StagingTable, settings: Settings) -> d
 
     A stage is what one task has copied. Rows of attempts that failed stay in the table under ids that nobody knows.
     """
-    stages = hits.select(*HIT_COLUMNS).mapInArrow(_copier(table, settings), STAGE_DDL).collect()
+    stages = hits.select(*HIT_COLUMNS).mapInArrow(_copier(table, settings), spark_ddl(STAGE)).collect()
     return {UUID(stage.stage_id): stage.hits for stage in stages}
 
 

@@ -6,8 +6,9 @@ from uuid import UUID
 import pyarrow as pa
 import pytest
 
-from web_traffic.events import count, judge
+from web_traffic.events import judge
 from web_traffic.lateness import Acceptance, ReadRange
+from web_traffic.precount import count
 
 LATENESS = timedelta(hours=1)
 FIRST, REBUILT = UUID(int=1), UUID(int=2)

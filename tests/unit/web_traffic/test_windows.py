@@ -9,8 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from web_traffic.events import COUNTS
-from web_traffic.source import COUNTS_DDL
+from web_traffic.precount import COUNTS, COUNTS_DDL
 from web_traffic.windows import HIT_COLUMNS, count_hits
 
 Row = tuple[str, str, str | None, int]
