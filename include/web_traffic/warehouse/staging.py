@@ -4,10 +4,11 @@ The windows go to PostgreSQL as they stream by, so the memory of neither driver 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import pyarrow as pa
+from psycopg import sql
 from pyspark.sql import DataFrame
 
 from web_traffic.arrow import spark_ddl, to_list
@@ -19,13 +20,7 @@ from web_traffic.windows import HIT_COLUMNS
 
 StagingTable = Literal["staged_window", "staged_restatement"]
 STAGE = pa.schema([("stage_id", pa.string()), ("hits", pa.int64())])
-COPY_INTO: dict[StagingTable, LiteralString] = {
-    "staged_window": "COPY etl.staged_window (stage_id, window_start, window_end, host, referrer, num_hits) "
-    "FROM STDIN BINARY",
-    "staged_restatement": "COPY etl.staged_restatement "
-    "(stage_id, window_start, window_end, host, referrer, num_hits) FROM STDIN BINARY",
-}
-COPY_TYPES = ("uuid", "timestamptz", "timestamptz", "text", "text", "int8")
+STAGED_COLUMNS = {"stage_id": "uuid", **HIT_COLUMNS}
 
 
 class StagedWindowsLost(RuntimeError):
@@ -59,8 +54,8 @@ def _copier(table: StagingTable, settings: Settings) -> Callable[[Iterator[pa.Re
             return
         stage_id = uuid4()
         hits = 0
-        with connect(settings) as connection, connection.cursor().copy(COPY_INTO[table]) as copy:
-            copy.set_types(COPY_TYPES)
+        with connect(settings) as connection, connection.cursor().copy(_copy_into(table)) as copy:
+            copy.set_types(tuple(STAGED_COLUMNS.values()))
             for window in _rows(first, batches):
                 copy.write_row((stage_id, *window))
                 hits += window[-1]
@@ -68,6 +63,11 @@ def _copier(table: StagingTable, settings: Settings) -> Callable[[Iterator[pa.Re
         yield pa.RecordBatch.from_pylist([{"stage_id": str(stage_id), "hits": hits}], schema=STAGE)
 
     return stage
+
+
+def _copy_into(table: StagingTable) -> sql.Composed:
+    columns = sql.SQL(", ").join(map(sql.Identifier, STAGED_COLUMNS))
+    return sql.SQL("COPY {} ({}) FROM STDIN BINARY").format(sql.Identifier("etl", table), columns)
 
 
 def _rows(first: pa.RecordBatch, others: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:

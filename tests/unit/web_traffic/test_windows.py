@@ -34,7 +34,7 @@ def counts(*rows: Row) -> pa.Table:
 
 
 def windows(hits: DataFrame) -> list[Row]:
-    assert tuple(hits.columns) == HIT_COLUMNS
+    assert hits.columns == list(HIT_COLUMNS)
     rows = hits.selectExpr("date_format(window_start, 'HH:mm')", "host", "referrer", "num_hits").collect()
     return sorted((tuple(row) for row in rows), key=str)
 
