@@ -10,8 +10,8 @@ from bench.measuring import measure
 from bench.racing import FOLDER, say
 from bench.results import Goal, Section
 from local_stack import Stack
+from simulator.sending import Sender
 from web_traffic.settings import Settings
-from web_traffic.traffic.sending import Sender
 from web_traffic.warehouse.connection import connect
 
 EVENTS, MINUTES, LIMIT_SECONDS, TOPIC = 500, 5, 120, "bench_age"

@@ -16,11 +16,11 @@ from local_stack.environment import VAR
 from local_stack.lifecycle import down
 from local_stack.rest import AirflowApi, airflow_api
 from local_stack.spark import submit_environment
+from simulator import Traffic
+from simulator.sending import Sender
 from web_traffic.kafka import ensure_topic
 from web_traffic.recount import recount
 from web_traffic.settings import Settings
-from web_traffic.traffic import Traffic
-from web_traffic.traffic.sending import Sender
 from web_traffic.warehouse.connection import connect
 
 DAG = "web_traffic"

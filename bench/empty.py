@@ -15,9 +15,9 @@ from local_stack.environment import REPO, VAR
 from local_stack.postgres import make_warehouse
 from local_stack.rest import AirflowApi, airflow_api
 from local_stack.spark import submit_environment
+from simulator.sending import Sender
 from web_traffic.kafka import ensure_topic
 from web_traffic.settings import Settings
-from web_traffic.traffic.sending import Sender
 from web_traffic.warehouse.connection import connect
 
 EVENTS, LIMIT_SECONDS = 20_000, 300

@@ -14,12 +14,12 @@ from local_stack import Stack
 from local_stack.environment import LOOPBACK, VAR
 from local_stack.postgres import make_warehouse
 from local_stack.spark import submit_environment
+from simulator import Traffic, Truth
+from simulator.generator import Event
+from simulator.sending import Sender
 from web_traffic.kafka import describe_topic
 from web_traffic.kafka_client import TopicMissing
 from web_traffic.settings import Settings
-from web_traffic.traffic import Traffic, Truth
-from web_traffic.traffic.generator import Event
-from web_traffic.traffic.sending import Sender
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.migrate import migrate
 

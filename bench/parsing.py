@@ -11,7 +11,7 @@ from itertools import islice
 import pyarrow as pa
 
 from bench.loads import Load
-from web_traffic import events
+from web_traffic import events, precount
 
 EVENTS, BATCH, REPEATS = 120_000, 3_000, 5
 
@@ -25,9 +25,9 @@ def main() -> None:
         ("parsed together", _fastest(lambda: [events.parse_all(column) for column in columns])),
         (
             "judged, and counted batch by batch",
-            _fastest(lambda: [list(events.count([each])) for each in _judge(columns)]),
+            _fastest(lambda: [list(precount.count([each])) for each in _judge(columns)]),
         ),
-        ("judged, and counted ten batches at a time", _fastest(lambda: list(events.count(_judge(columns))))),
+        ("judged, and counted ten batches at a time", _fastest(lambda: list(precount.count(_judge(columns))))),
     ):
         sys.stdout.write(f"{name:45} {seconds / EVENTS * 1e6:.2f} µs an event\n")
 

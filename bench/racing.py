@@ -12,7 +12,7 @@ from bench.measuring import Cost, Failed, measure
 from bench.results import Observation
 from local_stack import Stack
 from local_stack.environment import VAR
-from web_traffic.traffic import Truth
+from simulator import Truth
 
 FOLDER = VAR / "bench" / "run"
 

@@ -12,15 +12,15 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from local_stack.environment import Stack
+from local_stack.environment import REPO, Stack
 from local_stack.errors import StackError
 from local_stack.lifecycle import up
 from local_stack.progress import step
 from local_stack.rest import AirflowApi, airflow_api
+from simulator import Truth
 from web_traffic.kafka import end_offsets, ensure_topic
 from web_traffic.recount import recount
 from web_traffic.settings import Settings
-from web_traffic.traffic import Truth
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import Summary, run_summary
 
@@ -75,10 +75,11 @@ def run(stack: Stack) -> None:
 
 
 def _send_an_hour(stack: Stack) -> None:
-    command = [sys.executable, "-m", "web_traffic.traffic", "produce", "--events", str(EVENTS)]
+    command = [sys.executable, "-m", "simulator", "produce", "--events", str(EVENTS)]
     command += ["--truth", str(stack.home / "truth.ndjson")]
     with step("An hour of traffic is in Kafka", f"sending {EVENTS:,} events"):
-        subprocess.run(command, check=True, env=os.environ | stack.job_environment(), timeout=RUN_LIMIT_SECONDS)
+        environment = os.environ | stack.job_environment()
+        subprocess.run(command, check=True, cwd=REPO, env=environment, timeout=RUN_LIMIT_SECONDS)
 
 
 def _wait_for_scheduled_run(airflow: AirflowApi) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def _traffic(stack: Stack) -> Program:
     return Program(
         name="traffic",
         title="Live traffic",
-        command=lambda: [sys.executable, "-m", "web_traffic.traffic", "live", "--rate", "20"],
+        command=lambda: [sys.executable, "-m", "simulator", "live", "--rate", "20"],
         directory=REPO,
         environment=lambda: {"KAFKA_URL": stack.kafka_url, "KAFKA_TOPIC": stack.kafka_topic},
         stage=2,

@@ -117,13 +117,14 @@ def _run_once(stack: Stack, properties_file: Path) -> None:
         owner = {"POSTGRES_USER": "web_traffic_owner", "POSTGRES_PASSWORD": stack.secrets.postgres_owner}
         _run(stack, [sys.executable, "-m", "web_traffic.warehouse.migrate"], owner)
         ensure_topic(Settings.from_environment(stack.job_environment()))
-        _run(stack, [sys.executable, "-m", "web_traffic.traffic", "produce", "--events", str(TRAINING_EVENTS)])
+        _run(stack, [sys.executable, "-m", "simulator", "produce", "--events", str(TRAINING_EVENTS)])
         _run(stack, submit_command(properties_file))
 
 
 def _run(stack: Stack, command: list[str], environment: Mapping[str, str] | None = None) -> None:
     process = subprocess.Popen(
         command,
+        cwd=REPO,  # the simulator is found there
         env=submit_environment(stack) | dict(environment or {}),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -17,12 +17,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from local_stack import Stack
 from local_stack.postgres import make_warehouse
 from local_stack.spark import APPLICATION, submit_command, submit_environment
+from simulator import Traffic, Truth
+from simulator.sending import Sender
 from tests.timing import count_start, timed
 from tests.warm_spark import SMALL_RUN, run_here
 from web_traffic.recount import Recount, recount
 from web_traffic.settings import Settings
-from web_traffic.traffic import Traffic, Truth
-from web_traffic.traffic.sending import Sender
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.migrate import migrate
 

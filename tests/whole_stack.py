@@ -13,10 +13,10 @@ from local_stack import Stack, airflow, up
 from local_stack.environment import REPO
 from local_stack.rest import AirflowApi, airflow_api
 from local_stack.spark import submit_environment
+from simulator import Truth
 from tests.faults.stopped import wait_until
 from tests.pipeline import Pipeline
 from web_traffic.kafka import ensure_topic
-from web_traffic.traffic import Truth
 
 DAG = "web_traffic"
 LIMIT_SECONDS = 180

@@ -1,8 +1,15 @@
-"""From Arrow's columns to Python's values."""
+"""From Arrow's columns to Python's values, and from its schemas to Spark's."""
 
 from typing import Any
 
 import pyarrow as pa
+
+_SPARK_TYPES = {pa.timestamp("us", "UTC"): "timestamp", pa.string(): "string", pa.int64(): "long"}
+
+
+def spark_ddl(schema: pa.Schema) -> str:
+    """Return the same columns as Spark's DDL. A type that is new here needs its name in `_SPARK_TYPES`."""
+    return ", ".join(f"{field.name} {_SPARK_TYPES[field.type]}" for field in schema)
 
 
 def to_list(column: pa.Array) -> list[Any]:

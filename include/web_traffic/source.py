@@ -11,9 +11,10 @@ from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 
 from web_traffic.checkpoint import Batch, Offsets
-from web_traffic.events import Judged, count, judge, tally
+from web_traffic.events import Judged, judge
 from web_traffic.kafka_time import EARLIEST, KafkaTimes
 from web_traffic.polling import poll_options
+from web_traffic.precount import COUNTS_DDL, count, tally
 from web_traffic.rebuild import Start
 from web_traffic.restatement.lateness import Acceptance
 from web_traffic.settings import Settings
@@ -21,10 +22,6 @@ from web_traffic.warehouse.rejected import COLUMNS as REJECTED_COLUMNS
 from web_traffic.warehouse.rejected import Places, RejectedEvents
 
 ArrowStep = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
-COUNTS_DDL = (
-    "event_time timestamp, host string, referrer string, hits long, rejected long, future long, "
-    "oldest_kafka_ms long, newest_kafka_ms long"
-)
 FIGURES = {
     "rejected": "sum(rejected)",
     "future": "sum(future)",
@@ -119,7 +116,7 @@ def decode_records(
     planned_at: datetime | None = None,
     acceptance: Acceptance | None = None,
 ) -> DataFrame:
-    """Decode Kafka records into pre-counted hits (`events.COUNTS`), and keep those that are not counted.
+    """Decode Kafka records into pre-counted hits (`precount.COUNTS`), and keep those that are not counted.
 
     Records that were `rejected` earlier stay rejected, whatever the clock and the rules say by now: their way back is
     a redrive, and its copy would be counted beside them.

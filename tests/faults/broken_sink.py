@@ -7,9 +7,10 @@ import os
 from dataclasses import replace
 
 from web_traffic import source
-from web_traffic.events import count, judge
+from web_traffic.events import judge
 from web_traffic.faults import fault_point
 from web_traffic.jobs import aggregate, books
+from web_traffic.precount import count
 from web_traffic.settings import Settings
 from web_traffic.warehouse import sink
 from web_traffic.warehouse.connection import connect

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from simulator import Truth
 from tests.pipeline import Pipeline, Windows
 from web_traffic import kafka
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
-from web_traffic.traffic import Truth
 
 EVENING = datetime(2026, 3, 28, 23, 30, tzinfo=UTC)
 WINDOW = timedelta(minutes=5)

@@ -7,7 +7,7 @@ DOMAIN = "include/web_traffic"
 MUTANTS = (
     Mutant(
         "rejected and future are swapped",
-        f"{DOMAIN}/events.py",
+        f"{DOMAIN}/precount.py",
         "tally(len(reasons) - future, future)",
         "tally(future, len(reasons) - future)",
         "unit/web_traffic/test_events.py",
@@ -39,10 +39,10 @@ MUTANTS = (
     ),
     Mutant(
         "the generator takes the window of the arrival",
-        f"{DOMAIN}/traffic/generator.py",
+        "simulator/generator.py",
         "window_start = second - second % WINDOW_SECONDS",
         "window_start = arrival // 1000 // WINDOW_SECONDS * WINDOW_SECONDS",
-        "unit/web_traffic/test_traffic.py",
+        "unit/simulator/test_simulator.py",
         "test_what_an_event_says_of_itself_is_what_independent_rules_find",
     ),
     Mutant(

@@ -15,12 +15,19 @@ MILLISECOND = timedelta(milliseconds=1)
 
 @unique
 class Lock(IntEnum):
-    """Numbers that nothing else in the database uses. A lock lasts as long as the connection that has taken it."""
+    """All advisory locks of the project, by numbers that nothing else in the database uses.
+
+    A lock lasts until it is released, or else as long as the connection that has taken it.
+    """
 
     MIGRATION = 0x7765_6274
+    """Guards the schema: one process at a time looks which migrations are missing, and applies them."""
     LIVE_RUN = 0x7765_6275
+    """Guards the checkpoint and the ledger: one live run at a time reads new records and commits windows."""
     RESTATEMENT = 0x7765_6276
+    """Guards closed windows: one restatement at a time counts them again. Live runs go on meanwhile."""
     REDRIVE = 0x7765_6277
+    """Guards rejected events: one redrive at a time chooses some, and sends them back to the topic."""
 
     @property
     def work(self) -> str:

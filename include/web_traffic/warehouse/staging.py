@@ -4,13 +4,14 @@ The windows go to PostgreSQL as they stream by, so the memory of neither driver 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import pyarrow as pa
+from psycopg import sql
 from pyspark.sql import DataFrame
 
-from web_traffic.arrow import to_list
+from web_traffic.arrow import spark_ddl, to_list
 from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.settings import Settings
@@ -19,14 +20,7 @@ from web_traffic.windows import HIT_COLUMNS
 
 StagingTable = Literal["staged_window", "staged_restatement"]
 STAGE = pa.schema([("stage_id", pa.string()), ("hits", pa.int64())])
-STAGE_DDL = "stage_id string, hits long"
-COPY_INTO: dict[StagingTable, LiteralString] = {
-    "staged_window": "COPY etl.staged_window (stage_id, window_start, window_end, host, referrer, num_hits) "
-    "FROM STDIN BINARY",
-    "staged_restatement": "COPY etl.staged_restatement "
-    "(stage_id, window_start, window_end, host, referrer, num_hits) FROM STDIN BINARY",
-}
-COPY_TYPES = ("uuid", "timestamptz", "timestamptz", "text", "text", "int8")
+STAGED_COLUMNS = {"stage_id": "uuid", **HIT_COLUMNS}
 
 
 class StagedWindowsLost(RuntimeError):
@@ -47,7 +41,7 @@ def stage_windows(hits: DataFrame, table: StagingTable, settings: Settings) -> d
 
     A stage is what one task has copied. Rows of attempts that failed stay in the table under ids that nobody knows.
     """
-    stages = hits.select(*HIT_COLUMNS).mapInArrow(_copier(table, settings), STAGE_DDL).collect()
+    stages = hits.select(*HIT_COLUMNS).mapInArrow(_copier(table, settings), spark_ddl(STAGE)).collect()
     return {UUID(stage.stage_id): stage.hits for stage in stages}
 
 
@@ -60,8 +54,8 @@ def _copier(table: StagingTable, settings: Settings) -> Callable[[Iterator[pa.Re
             return
         stage_id = uuid4()
         hits = 0
-        with connect(settings) as connection, connection.cursor().copy(COPY_INTO[table]) as copy:
-            copy.set_types(COPY_TYPES)
+        with connect(settings) as connection, connection.cursor().copy(_copy_into(table)) as copy:
+            copy.set_types(tuple(STAGED_COLUMNS.values()))
             for window in _rows(first, batches):
                 copy.write_row((stage_id, *window))
                 hits += window[-1]
@@ -69,6 +63,11 @@ def _copier(table: StagingTable, settings: Settings) -> Callable[[Iterator[pa.Re
         yield pa.RecordBatch.from_pylist([{"stage_id": str(stage_id), "hits": hits}], schema=STAGE)
 
     return stage
+
+
+def _copy_into(table: StagingTable) -> sql.Composed:
+    columns = sql.SQL(", ").join(map(sql.Identifier, STAGED_COLUMNS))
+    return sql.SQL("COPY {} ({}) FROM STDIN BINARY").format(sql.Identifier("etl", table), columns)
 
 
 def _rows(first: pa.RecordBatch, others: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:

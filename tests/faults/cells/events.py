@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+from simulator import Traffic
+from simulator.damage import DAMAGES
 from tests.faults.cell import Cell
 from tests.faults.trial import START, Trial
-from web_traffic.traffic import Traffic
-from web_traffic.traffic.damage import DAMAGES
 
 HOUR = START + timedelta(hours=2)
 TIME = b'"2026-03-29T01:30:00Z"'

@@ -4,8 +4,8 @@ import json
 from datetime import datetime
 
 from bench.loads import START, Load
-from web_traffic.traffic import Truth
-from web_traffic.traffic.generator import Event
+from simulator import Truth
+from simulator.generator import Event
 
 
 def events(load: Load) -> list[Event]:

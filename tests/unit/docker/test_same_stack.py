@@ -97,6 +97,13 @@ def test_our_own_programs_are_those_of_the_embedded_stack(
     assert {key: as_embedded(value, stack) for key, value in ours.items()} == program.environment()
 
 
+def test_the_traffic_starts_where_python_finds_the_simulator(services: dict[str, Service], stack: Stack) -> None:
+    folder = all_programs(stack)["traffic"].directory
+    assert (folder / "simulator" / "__main__.py").is_file()
+    assert as_embedded(services["traffic"]["working_dir"], stack) == str(folder)
+    assert "!simulator" in (REPO / ".dockerignore").read_text().splitlines()
+
+
 def test_kafka_has_the_settings_of_the_embedded_stack(services: dict[str, Service], stack: Stack) -> None:
     variables = environment(services["kafka"])
     ours = {

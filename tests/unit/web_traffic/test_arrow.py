@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from web_traffic.arrow import to_list
+from web_traffic.arrow import spark_ddl, to_list
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 
@@ -22,3 +22,8 @@ def test_equal_times_are_made_once() -> None:
 def test_other_types_are_left_to_arrow() -> None:
     assert to_list(pa.array(["a", None, "a"])) == ["a", None, "a"]
     assert to_list(pa.array([3, 3, None])) == [3, 3, None]
+
+
+def test_spark_gets_the_same_columns_in_the_same_order() -> None:
+    schema = pa.schema([("at", pa.timestamp("us", "UTC")), ("host", pa.string()), ("hits", pa.int64())])
+    assert spark_ddl(schema) == "at timestamp, host string, hits long"

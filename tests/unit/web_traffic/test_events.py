@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from web_traffic.events import RECORDS, Rejected, count, judge, parse
+from web_traffic.events import RECORDS, Rejected, judge, parse
+from web_traffic.precount import count
 from web_traffic.reasons import Reason
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -185,17 +186,6 @@ def test_a_missing_referrer_and_a_null_one_are_the_same_and_differ_from_an_empty
     assert sorted((row["referrer"] is None, row["hits"]) for row in rows if row["host"]) == [(False, 1), (True, 2)]
 
 
-def test_events_of_one_key_and_window_become_one_row_with_the_newest_time() -> None:
-    times = ("12:00:00", "12:04:59.999999", "12:01:00", "12:05:00")
-    rows = decoded(*(record(event_time=f"2026-03-29T{time}Z") for time in times))
-    assert [(time, count) for time, _, _, count in hits(rows)] == [("12:04:59", 3), ("12:05:00", 1)]
-
-
-def test_windows_before_1970_are_whole_too() -> None:
-    rows = decoded(record(event_time="1969-12-31T23:59:59Z"), record(event_time="1970-01-01T00:00:00Z"))
-    assert [count for *_, count in hits(rows)] == [1, 1]
-
-
 def test_an_event_ahead_of_its_limit_is_future_and_one_at_the_limit_is_not() -> None:
     at_limit, ahead = record(), record(event_time="2026-03-29T12:00:00.000001Z")
     rows = decoded(at_limit, ahead, b"broken", None, accepted_until=NOON)
@@ -204,10 +194,6 @@ def test_an_event_ahead_of_its_limit_is_future_and_one_at_the_limit_is_not() -> 
         "event_time": None, "host": None, "referrer": None, "hits": 0, "rejected": 2, "future": 1,
         "oldest_kafka_ms": None, "newest_kafka_ms": None,
     }  # fmt: skip
-
-
-def test_an_empty_batch_counts_nothing() -> None:
-    assert [(row["host"], row["hits"], row["rejected"], row["future"]) for row in decoded()] == [(None, 0, 0, 0)]
 
 
 def test_fields_outside_of_the_contract_do_not_matter() -> None:

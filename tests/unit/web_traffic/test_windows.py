@@ -9,8 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from web_traffic.events import COUNTS
-from web_traffic.source import COUNTS_DDL
+from web_traffic.precount import COUNTS, COUNTS_DDL
 from web_traffic.windows import HIT_COLUMNS, count_hits
 
 Row = tuple[str, str, str | None, int]
@@ -35,7 +34,7 @@ def counts(*rows: Row) -> pa.Table:
 
 
 def windows(hits: DataFrame) -> list[Row]:
-    assert tuple(hits.columns) == HIT_COLUMNS
+    assert hits.columns == list(HIT_COLUMNS)
     rows = hits.selectExpr("date_format(window_start, 'HH:mm')", "host", "referrer", "num_hits").collect()
     return sorted((tuple(row) for row in rows), key=str)
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from simulator import Traffic
 from web_traffic.recount.counting import Batch, Expected, Place, Record, expect, tally
 from web_traffic.recount.rules import microseconds
 from web_traffic.recount.sources import offset_ranges
-from web_traffic.traffic import Traffic
 
 SKEW = 300_000_000
 

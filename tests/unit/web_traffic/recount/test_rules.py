@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from web_traffic import events
+from simulator import Traffic
+from web_traffic import events, precount
 from web_traffic.reasons import Reason
 from web_traffic.recount import Future, Hit, Rejected, classify
 from web_traffic.recount.rules import microseconds
-from web_traffic.traffic import Traffic
 
 DOOMSDAY = microseconds(datetime(9999, 12, 31, tzinfo=UTC))
 
@@ -227,7 +227,7 @@ def test_both_readings_of_the_contract_agree_on_the_last_moment_that_is_not_from
     records = pa.RecordBatch.from_arrays(
         [[event(clock) for clock in times], pa.array([until] * 2, pa.timestamp("us", "UTC"))], schema=events.RECORDS
     )
-    (counts,) = events.count([events.judge(records)])
+    (counts,) = precount.count([events.judge(records)])
     assert sum(counts["hits"].to_pylist()) == 1
     assert sum(counts["future"].to_pylist()) == 1
     assert [type(classify(event(clock), microseconds(until))) for clock in times] == [Hit, Future]

@@ -6,7 +6,8 @@ from uuid import UUID
 import pyarrow as pa
 import pytest
 
-from web_traffic.events import count, judge
+from web_traffic.events import judge
+from web_traffic.precount import count
 from web_traffic.restatement.lateness import Acceptance, ReadRange
 
 LATENESS = timedelta(hours=1)

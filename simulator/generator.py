@@ -9,8 +9,8 @@ from itertools import accumulate, islice
 from random import Random
 from typing import Literal, NamedTuple
 
-from web_traffic.traffic import catalogue
-from web_traffic.traffic.damage import DAMAGES
+from simulator import catalogue
+from simulator.damage import DAMAGES
 
 Kind = Literal["valid", "late", "future", "rejected"]
 

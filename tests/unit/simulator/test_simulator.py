@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from simulator import Event, Traffic, Truth, WindowHits
+from simulator.__main__ import main
+from simulator.damage import DAMAGES
 from web_traffic.recount import Future, Hit, Rejected, classify
-from web_traffic.traffic import Event, Traffic, Truth, WindowHits
-from web_traffic.traffic.__main__ import main
-from web_traffic.traffic.damage import DAMAGES
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 END = START + timedelta(hours=1)
@@ -219,7 +219,7 @@ def test_a_broker_that_is_away_is_one_line_and_exit_code_1(
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"127.0.0.1:{server.getsockname()[1]}"
     monkeypatch.setenv("KAFKA_URL", url)
-    monkeypatch.setattr("web_traffic.traffic.sending._ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("simulator.sending._ANSWER_SECONDS", 0.5)
     assert main(command) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"Kafka at {url} does not answer")

@@ -1,4 +1,4 @@
-"""Command line: `python -m web_traffic.traffic produce | live`."""
+"""Command line: `python -m simulator produce | live`."""
 
 import argparse
 import signal
@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event as Stop
 
+from simulator.generator import Traffic
+from simulator.sending import Sender, SendingFailed, send_live
+from simulator.truth import Truth
 from web_traffic.settings import Settings, SettingsError
-from web_traffic.traffic.generator import Traffic
-from web_traffic.traffic.sending import Sender, SendingFailed, send_live
-from web_traffic.traffic.truth import Truth
 
 _GIVE_UP_AFTER = timedelta(seconds=60)
 _LAST_FLUSH_SECONDS = 10
@@ -20,7 +20,7 @@ _PROGRESS_SECONDS = 5
 _EVENTS_PER_LOOK = 10_000
 
 DESCRIPTION = """\
-Send realistic web traffic to the Kafka topic KAFKA_TOPIC at KAFKA_URL (both from the environment). The same
+Send simulated web traffic to the Kafka topic KAFKA_TOPIC at KAFKA_URL (both from the environment). The same
 arguments give the same events. Exit code 0: Kafka has all of them; 1: it has not, and stderr says why.
 """
 
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     world.add_argument(
         "--future", type=float, default=0.001, help="share of events hours or days ahead (default: %(default)s)"
     )
-    parser = argparse.ArgumentParser(prog="python -m web_traffic.traffic", description=DESCRIPTION)
+    parser = argparse.ArgumentParser(prog="python -m simulator", description=DESCRIPTION)
     commands = parser.add_subparsers(dest="command", required=True)
     produce = commands.add_parser(
         "produce", parents=[world], help="send the events of a stretch of time, at full speed"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from web_traffic.traffic.generator import Event
+from simulator.generator import Event
 
 
 class WindowHits(NamedTuple):

@@ -6,8 +6,8 @@ from threading import Event as Stop
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from simulator.generator import Event, Traffic
 from web_traffic.settings import Settings
-from web_traffic.traffic.generator import Event, Traffic
 
 _ANSWER_SECONDS = 10
 _TICK_SECONDS = 0.25

@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from subprocess import PIPE
 from uuid import uuid4
 
 import pytest
 
 from local_stack import Stack, running
+from local_stack.environment import REPO
 from local_stack.lifecycle import status
+from simulator import Traffic, Truth
 from tests.homes import fresh_home
 from web_traffic.kafka import end_offsets, ensure_topic
 from web_traffic.recount.counting import Record
 from web_traffic.recount.sources import read_topic
 from web_traffic.settings import Settings
-from web_traffic.traffic import Traffic, Truth
 
 END = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
 START = END - timedelta(hours=1)
@@ -45,8 +47,8 @@ def topic(stack: Stack) -> dict[str, str]:
 
 
 def traffic(topic: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "web_traffic.traffic", *arguments]
-    return subprocess.run(command, env=topic, capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, "-m", "simulator", *arguments]
+    return subprocess.run(command, cwd=REPO, env=topic, capture_output=True, text=True, timeout=120, check=False)
 
 
 def produce(topic: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -56,8 +58,8 @@ def produce(topic: dict[str, str], *arguments: str) -> subprocess.CompletedProce
 
 @contextmanager
 def live(topic: dict[str, str], rate: int) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "web_traffic.traffic", "live", "--rate", str(rate)]
-    with subprocess.Popen(command, env=topic, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as generator:
+    command = [sys.executable, "-m", "simulator", "live", "--rate", str(rate)]
+    with subprocess.Popen(command, cwd=REPO, env=topic, stdout=PIPE, stderr=PIPE, text=True) as generator:
         try:
             yield generator
         finally:
