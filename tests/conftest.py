@@ -29,6 +29,13 @@ AIRFLOW_TESTS = (
     "tests/integration/test_backfill.py",
     "tests/integration/test_end_to_end.py",
 )
+LONG_TESTS = (
+    "tests/faults/",
+    "tests/integration/test_redrive_faults.py",
+    "tests/integration/test_restate_refusals.py",
+    "tests/integration/test_cut_logs.py",
+    "tests/integration/test_restate_cuts.py",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,13 +49,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the tests of Airflow, which take longest, and keep together what shares a stack."""
+    """Keep together what shares a stack, and begin with what takes longest, so that both lanes end together."""
     seed = config.getoption("--order")
     if seed is not None:
         chance = Random(seed)
         chance.shuffle(items)
         places = {name: chance.random() for name in sorted({group(item.nodeid) for item in items})}
         items.sort(key=lambda item: places[group(item.nodeid)])
+    else:
+        items.sort(key=lambda item: not item.nodeid.startswith(LONG_TESTS))
     items.sort(key=lambda item: group(item.nodeid) != AIRFLOW)
 
 

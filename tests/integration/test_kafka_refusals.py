@@ -59,8 +59,12 @@ class Guarded:
 
     def __init__(self, url: str, admin_port: int) -> None:
         self.url = url
-        login = {"sasl.mechanism": "PLAIN", "sasl.username": "broker", "sasl.password": "broker"}
-        address = {"bootstrap.servers": f"{LOOPBACK}:{admin_port}", "security.protocol": "SASL_PLAINTEXT"}
+        login = {"sasl.mechanism": "PLAIN", "sasl.username": "broker", "sasl.password": "broker", "log_level": 0}
+        address = {
+            "bootstrap.servers": f"{LOOPBACK}:{admin_port}",
+            "security.protocol": "SASL_PLAINTEXT",
+            "log_level": 0,
+        }
         self.address = address | login
         self.admin = AdminClient(self.address)
 
