@@ -1,6 +1,7 @@
 """pyproject.toml declares each package that the code imports, in ranges that hold the tested versions."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -147,3 +148,8 @@ def test_what_is_installed_for_the_whole_project_is_declared() -> None:
 def test_the_licence_is_in_the_image_where_the_package_is_built() -> None:
     let_in = (REPO / ".dockerignore").read_text().splitlines()
     assert [file for file in PROJECT["license-files"] if f"!{file}" not in let_in or not (REPO / file).is_file()] == []
+
+
+def test_the_changelog_has_this_version() -> None:
+    versions = re.findall(r"^## (\d\S+) \(\d{4}-\d\d-\d\d\)$", (REPO / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions[0] == PROJECT["version"]
