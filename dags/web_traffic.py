@@ -15,7 +15,7 @@ Every five minutes the new events of the Kafka topic become hits per 5-minute wi
 
 **Are these numbers right?** `etl.run` holds the books of each run:
 `open_before + read = rejected + future + late + superseded + emitted + open_after`.
-`python -m web_traffic.recount` counts the topic again and compares it with the table.
+`web-traffic recount` counts the topic again and compares it with the table.
 
 **Backfills restate.** A backfill of this DAG, or a run by hand with `restate_from` and `restate_to`, counts the closed
 windows of its interval again, late events included, and replaces what differs; `etl.restatement` holds each change.

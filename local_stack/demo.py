@@ -68,7 +68,7 @@ def run(stack: Stack) -> None:
     outcome = recount(settings)
     console.print(f"\n{outcome}")
     if not outcome.is_right:
-        raise StackError("The recount differs from the table: `python -m web_traffic.recount` shows it again.")
+        raise StackError("The recount differs from the table: `web-traffic recount` shows it again.")
     up(stack, "traffic")
     console.print(f"\nAirflow's UI: {stack.airflow_url}   login: admin   password: {stack.secrets.airflow_admin}")
     console.print("Live traffic goes on; a run every five minutes counts it. `make down` stops everything.")

@@ -121,7 +121,7 @@ def _watchdog(stack: Stack) -> Program:
     return Program(
         name="watchdog",
         title="Watchdog",
-        command=lambda: [sys.executable, "-m", "web_traffic.watchdog", "--every", "15"],
+        command=lambda: [sys.executable, "-m", "web_traffic", "watchdog", "--every", "15"],
         directory=REPO,
         environment=lambda: _watchdog_environment(stack),
         stage=2,

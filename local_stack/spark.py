@@ -115,7 +115,7 @@ def _train(archive: Path) -> None:
 def _run_once(stack: Stack, properties_file: Path) -> None:
     with running(stack, "postgres", "kafka"):
         owner = {"POSTGRES_USER": "web_traffic_owner", "POSTGRES_PASSWORD": stack.secrets.postgres_owner}
-        _run(stack, [sys.executable, "-m", "web_traffic.warehouse.migrate"], owner)
+        _run(stack, [sys.executable, "-m", "web_traffic", "migrate"], owner)
         ensure_topic(Settings.from_environment(stack.job_environment()))
         _run(stack, [sys.executable, "-m", "simulator", "produce", "--events", str(TRAINING_EVENTS)])
         _run(stack, submit_command(properties_file))

@@ -18,8 +18,8 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from tests.faults.stopped import wait_until
 from tests.integration.test_aggregate import event
 from tests.pipeline import Pipeline
+from web_traffic.commands.redrive import main
 from web_traffic.kafka import describe_topic
-from web_traffic.redrive.__main__ import main
 from web_traffic.warehouse.rejected import RejectedEvents
 
 AT = datetime(2026, 3, 29, tzinfo=UTC)
@@ -105,7 +105,7 @@ def assert_all_went_back_once(pipeline: Pipeline, expected: list[bytes]) -> None
 def stopped(pipeline: Pipeline, point: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Start a redrive and wait until it has stopped at the point; at the end it is killed, if it is still there."""
     environment = pipeline.environment | {"FAULT_POINT": f"{point}#1"}
-    command = [sys.executable, "-m", "web_traffic.redrive", *arguments]
+    command = [sys.executable, "-m", "web_traffic", "redrive", *arguments]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def is_stopped() -> bool:

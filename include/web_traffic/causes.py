@@ -16,7 +16,7 @@ from web_traffic.traces import SPEAKS_FOR_ITSELF, innermost
 
 LONGEST_LINE = 1000
 REPORT = "report it, with the log"
-MIGRATE = "python -m web_traffic.warehouse.migrate"
+MIGRATE = "web-traffic migrate"
 _LOGIN_REFUSED = (
     r"password authentication failed|no password supplied|no pg_hba\.conf entry|not permitted to log in"
     r"|(?:role|database) \".*\" does not exist|permission denied for database|server does not support SSL"

@@ -52,7 +52,7 @@ PARAMS = {
         examples=[*Reason],
         title="Send rejected events back: for these reasons",
         description="Events that were rejected for one of these reasons and are valid by now go back to the topic, "
-        "each once, and are counted in this run. Repaired values go back with python -m web_traffic.redrive.",
+        "each once, and are counted in this run. Repaired values go back with web-traffic redrive.",
     ),
     "redrive_since": Param(
         None,

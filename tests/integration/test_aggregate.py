@@ -209,7 +209,7 @@ def test_a_database_without_the_schema_is_refused_with_the_command_that_makes_it
         connection.execute("DELETE FROM etl.migration")
     result = pipeline.submit()
     assert result.returncode == EXIT_NEEDS_ATTENTION
-    assert "python -m web_traffic.warehouse.migrate" in result.stdout + result.stderr
+    assert "web-traffic migrate" in result.stdout + result.stderr
 
 
 def test_a_run_that_fails_leaves_its_error_and_the_next_one_reads_what_it_did_not(pipeline: Pipeline) -> None:

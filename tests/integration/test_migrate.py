@@ -57,7 +57,7 @@ def contents(connection: psycopg.Connection[Any]) -> tuple[list[str], list[tuple
 
 
 def run_command(environment: Environment) -> tuple[int, str, str]:
-    command = [sys.executable, "-m", "web_traffic.warehouse.migrate"]
+    command = [sys.executable, "-m", "web_traffic", "migrate"]
     result = subprocess.run(
         command, env=os.environ | environment, check=False, capture_output=True, text=True, timeout=60
     )
@@ -149,7 +149,7 @@ def test_a_run_needs_every_migration_and_names_those_that_are_missing(
     owner: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, FIRST | SECOND)
-    command = "run `python -m web_traffic.warehouse.migrate` as its owner"
+    command = "run `web-traffic migrate` as its owner"
     with pytest.raises(SchemaMismatch, match=f"^the database lacks 0001_first, 0002_second: {command}$"):
         require_schema(owner)
     use(monkeypatch, FIRST)

@@ -12,9 +12,9 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from tests.integration.test_aggregate import books, event
 from tests.pipeline import Pipeline
 from tests.redriving import ALL, AT, assert_all_went_back_once, messages, redrive, reject, states, valid_events, values
+from web_traffic.commands.redrive import main
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.kafka import describe_topic
-from web_traffic.redrive.__main__ import main
 from web_traffic.redrive.ledger import Redrive, RedriveLedger, Selection
 
 

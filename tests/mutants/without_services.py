@@ -62,6 +62,14 @@ MUTANTS = (
         "test_an_event_is_late_when_the_batch_before_has_emitted_its_window",
     ),
     Mutant(
+        "wrong numbers end as well as right ones",
+        f"{DOMAIN}/commands/recount.py",
+        "0 if outcome.is_right else EXIT_FOUND_WRONG",
+        "0",
+        "unit/web_traffic/commands/test_recount.py",
+        "test_the_exit_code_says_whether_the_numbers_are_right",
+    ),
+    Mutant(
         "tasks are retried whatever the cause",
         "dags/web_traffic.py",
         '        "retry_policy": BY_CAUSE,\n',

@@ -70,7 +70,10 @@ class Apprise:
 
     def send(self, message: Message) -> None:
         """Send it; Apprise says no more than whether it worked."""
-        import apprise  # a heavy import, of use only here
+        try:
+            import apprise  # a heavy import, of use only here
+        except ModuleNotFoundError:
+            raise ChannelDown(f"{self.name}: ALERT_URLS needs the package apprise: install it") from None
 
         service = apprise.Apprise()
         if not service.add(self._url):

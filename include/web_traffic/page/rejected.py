@@ -35,7 +35,7 @@ def rejected(connection: Connection, within: Range, reason: str = "", before: Pl
 
 
 def download(settings: Settings, within: Range, reason: str = "") -> Iterator[str]:
-    """Return the events as NDJSON, oldest first, in the form that `python -m web_traffic.redrive --values` takes.
+    """Return the events as NDJSON, oldest first, in the form that `web-traffic redrive --values` takes.
 
     They are fetched as they are read, so that memory does not grow with their number.
     """

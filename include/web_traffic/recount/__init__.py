@@ -2,8 +2,7 @@
 
 It reads the records of every batch in the ledger again, judges them by rules of its own in plain Python, applies the
 watermark batch by batch, lets late events count where a window was restated, and compares with the table, window by
-window. `python -m web_traffic.recount` prints the
-outcome.
+window. `web-traffic recount` prints the outcome.
 """
 
 from datetime import timedelta

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from web_traffic.errors import NeedsAttention
 from web_traffic.kafka import describe_topic
 from web_traffic.kafka_client import KafkaUnavailable, TopicMissing
 from web_traffic.recount.counting import Batch, Place, Ranges, Record, Window
@@ -25,6 +26,10 @@ _MESSAGES_AT_ONCE = 10_000
 
 class RecountImpossible(Exception):
     """The numbers can't be checked: a side can't be reached, or Kafka no longer holds the records."""
+
+
+class RecordsMissing(RecountImpossible, NeedsAttention):
+    """Kafka does not hold the records, so a later try can't check them either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,9 @@ def read_warehouse(settings: Settings) -> Warehouse:
             for window_start_us, host, referrer, hits in _rows(connection, "windows"):
                 windows[window_start_us, host, referrer] += hits
             rejected = rejected_times(connection, topic.id, topic.first_offsets)
-    except (KafkaUnavailable, TopicMissing) as error:
+    except TopicMissing as error:
+        raise RecordsMissing(str(error)) from error
+    except KafkaUnavailable as error:
         raise RecountImpossible(str(error)) from error
     except psycopg.Error as error:
         reason = str(error).partition("\n")[0]
@@ -148,7 +155,7 @@ def _check_ranges(consumer: Consumer, settings: Settings, ranges: Ranges) -> Non
         place = TopicPartition(settings.kafka_topic, number)
         low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_SECONDS)
         if first < low or last > high:
-            raise RecountImpossible(
+            raise RecordsMissing(
                 f"partition {number} of {settings.kafka_topic}: the batches have read offsets {first} to {last}, "
                 f"Kafka holds {low} to {high}: retention has deleted some, or the topic was made anew"
             )

@@ -1,6 +1,6 @@
 """Bring the schema up to date: the numbered .sql files in `migrations/`, each applied once, in order.
 
-`python -m web_traffic.warehouse.migrate` does it from the shell, as POSTGRES_USER, who must own the database.
+`web-traffic migrate` does it from the shell, and the task `prepare` of the DAG at each run.
 """
 
 import hashlib
@@ -11,11 +11,9 @@ from typing import Any
 
 import psycopg
 
-from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
-from web_traffic.settings import Settings
+from web_traffic.errors import NeedsAttention
 from web_traffic.statements import statements_beside
-from web_traffic.warehouse.connection import connect
-from web_traffic.warehouse.locks import InProgress, Lock, take_turn
+from web_traffic.warehouse.locks import Lock, take_turn
 
 statement = statements_beside(__file__)
 MIGRATION_WAIT = timedelta(seconds=30)
@@ -52,9 +50,7 @@ def require_schema(connection: psycopg.Connection[Any]) -> None:
         known = connection.execute("SELECT to_regclass('etl.migration') IS NOT NULL").fetchone()
         missing = list(_missing(connection)) if known == (True,) else list(_migrations())
     if missing:
-        raise SchemaMismatch(
-            f"the database lacks {', '.join(missing)}: run `python -m web_traffic.warehouse.migrate` as its owner"
-        )
+        raise SchemaMismatch(f"the database lacks {', '.join(missing)}: run `web-traffic migrate` as its owner")
 
 
 def require_result_table(connection: psycopg.Connection[Any]) -> None:
@@ -89,18 +85,5 @@ def _digest(sql: bytes) -> str:
     return hashlib.sha256(sql).hexdigest()
 
 
-def main() -> None:
-    """Migrate the database that the environment names."""
-    try:
-        with connect(Settings.from_environment()) as connection:
-            applied = migrate(connection)
-    except NeedsAttention as error:
-        sys.stderr.write(f"migrate: {error}\n")
-        sys.exit(EXIT_NEEDS_ATTENTION)
-    except (InProgress, psycopg.Error) as error:
-        sys.exit(f"migrate: {error}")
-    sys.stdout.write(f"applied {', '.join(applied)}\n" if applied else "the schema is up to date\n")
-
-
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__":  # the command of earlier versions; without this it would do nothing and end well
+    sys.exit("migrate: the command is now `web-traffic migrate`")

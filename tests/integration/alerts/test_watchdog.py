@@ -15,6 +15,7 @@ from local_stack.supervisor import Supervisor
 from tests.faults.stopped import wait_until
 from tests.integration.alerts.observe import Inbox, run, text
 from tests.pipeline import Pipeline
+from web_traffic.errors import EXIT_FOUND_WRONG, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN
 from web_traffic.settings import AlertSettings
 
 DAG = "web_traffic"
@@ -42,7 +43,7 @@ def stop(stack: Stack, program: str) -> None:
 def look(stack: Stack, **environment: str) -> int:
     """Look once, as cron would, and return the exit code."""
     own = stack.process_environment() | all_programs(stack)["watchdog"].environment()
-    command = [sys.executable, "-m", "web_traffic.watchdog"]
+    command = [sys.executable, "-m", "web_traffic", "watchdog"]
     return subprocess.run(command, env=own | environment, check=False, timeout=60).returncode
 
 
@@ -65,8 +66,8 @@ def test_a_dag_that_is_paused_past_its_deadline_is_a_mail(stack: Stack, api: Air
     assert look(stack) == 0
     api.patch(f"/dags/{DAG}", is_paused=True)
     deadline = {"RUN_DEADLINE": str(DEADLINE_SECONDS)}
-    wait_until(lambda: look(stack, **deadline) == 1, "the deadline has passed", 4 * DEADLINE_SECONDS)
-    assert look(stack, **deadline) == 1
+    wait_until(lambda: look(stack, **deadline) == EXIT_FOUND_WRONG, "the deadline has passed", 4 * DEADLINE_SECONDS)
+    assert look(stack, **deadline) == EXIT_FOUND_WRONG
     body = text(inbox.wait_for(1, 1))
     api.unpause(DAG)
     api.wait_for_run(DAG, api.trigger(DAG), RUN_SECONDS)
@@ -87,9 +88,9 @@ def test_mails_wait_for_a_mail_server_that_is_down(
         assert warehouse.query("SELECT unsent FROM etl.alert WHERE key LIKE 'trouble/%' AND resolved_at IS NULL") == [
             (["opened mail"],)
         ]
-        wait_until(lambda: look(stack) == 2, "the task's own try to send is over")
+        wait_until(lambda: look(stack) == EXIT_TRY_AGAIN, "the task's own try to send is over")
         run(api, "trouble")
-        wait_until(lambda: look(stack) == 2, "the task's own try to send is over")
+        wait_until(lambda: look(stack) == EXIT_TRY_AGAIN, "the task's own try to send is over")
     finally:
         up(stack, "mail")
     assert inbox.subjects() == []
@@ -104,14 +105,14 @@ def test_mails_wait_for_a_mail_server_that_is_down(
 
 def test_a_database_that_is_down_is_a_mail(stack: Stack, api: AirflowApi, inbox: Inbox) -> None:
     for _ in range(2):
-        assert look(stack, POSTGRES_URL="postgresql://127.0.0.1:1/web_traffic") == 1
+        assert look(stack, POSTGRES_URL="postgresql://127.0.0.1:1/web_traffic") == EXIT_FOUND_WRONG
     assert look(stack) == 0
     subjects = [f"[{word}] PostgreSQL does not serve" for word in ("error", "recovered")]
     assert inbox.subjects() == subjects
 
 
 def test_a_wrong_setting_is_said(stack: Stack) -> None:
-    assert look(stack, ALERT_SMTP_URL="mail") == 78
+    assert look(stack, ALERT_SMTP_URL="mail") == EXIT_NEEDS_ATTENTION
 
 
 def test_a_database_without_the_schema_is_no_incident(stack: Stack, api: AirflowApi, inbox: Inbox) -> None:

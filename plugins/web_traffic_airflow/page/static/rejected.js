@@ -72,7 +72,7 @@ export async function rejected() {
           },
           "Download as NDJSON",
         ),
-        " To repair and send them back, see python -m web_traffic.redrive --help.",
+        " To repair and send them back, see web-traffic redrive --help.",
       ),
       data.events.length === 0 ? notice("No more events", "The list ends here.") : data.events.map(entry),
       data.has_more && h("a", { class: "more", href: older(data.events.at(-1)) }, "Older events"),

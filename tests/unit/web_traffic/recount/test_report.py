@@ -7,7 +7,6 @@ from datetime import datetime
 import pytest
 
 from web_traffic.recount import Recount, RecountImpossible
-from web_traffic.recount.__main__ import main
 from web_traffic.recount.counting import Expected
 from web_traffic.recount.report import compare
 from web_traffic.recount.rules import microseconds
@@ -68,15 +67,6 @@ def test_only_a_few_samples_are_kept() -> None:
     outcome = compared({str(number): 1 for number in range(50)}, {})
     assert outcome.missing.count == 50
     assert len(outcome.missing.samples) == 5
-
-
-def test_a_database_that_is_away_is_one_line_and_exit_code_2(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], closed_port: int
-) -> None:
-    monkeypatch.setenv("POSTGRES_URL", f"postgresql://127.0.0.1:{closed_port}/web_traffic")
-    assert main([]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"Can't recount: PostgreSQL at postgresql://127.0.0.1:{closed_port}/web_traffic: ")
 
 
 def test_a_broker_that_is_away_makes_the_recount_impossible(monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:

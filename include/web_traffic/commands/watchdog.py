@@ -1,8 +1,8 @@
 """Looks at the pipeline from outside of its tasks, and tells people when it stands still.
 
-`python -m web_traffic.watchdog` looks once, for cron or a systemd timer; `--every 30` goes on. It knows what no task
-can tell: that nothing runs any more, because the scheduler is dead, the DAG is paused or PostgreSQL is down. It also
-sends what could not be sent when it happened.
+`web-traffic watchdog` looks once, for cron or a systemd timer; `--every 30` goes on. It knows what no task can tell:
+that nothing runs any more, because the scheduler is dead, the DAG is paused or PostgreSQL is down. It also sends what
+could not be sent when it happened.
 """
 
 import argparse
@@ -23,19 +23,18 @@ from web_traffic.alerts import Incident, offline
 from web_traffic.alerts.channels import channels
 from web_traffic.alerts.incident import first_line
 from web_traffic.alerts.store import close_incidents, deliver, is_error_open, open_incident, overdue_since
-from web_traffic.errors import EXIT_NEEDS_ATTENTION
+from web_traffic.errors import EXIT_FOUND_WRONG, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN
 from web_traffic.settings import AlertSettings, Settings, SettingsError
 from web_traffic.warehouse.connection import connect
 
 log = logging.getLogger(__name__)
 
-DESCRIPTION = """\
+DESCRIPTION = f"""\
 Look whether the pipeline runs, tell people when it does not, and send what is unsent. Addresses and login come from
 the environment: POSTGRES_URL, POSTGRES_USER, POSTGRES_PASSWORD, AIRFLOW_URL, RUN_DEADLINE, ALERT_SMTP_URL, ALERT_FROM,
-ALERT_EMAIL, ALERT_URLS, ALERT_FOLDER. Exit code 0: no error is open; 1: one is; 2: a message could not be sent, it is
-kept; 78: a setting is wrong.
+ALERT_EMAIL, ALERT_URLS, ALERT_FOLDER. Exit code 0: no error is open; {EXIT_FOUND_WRONG}: one is; {EXIT_TRY_AGAIN}: a
+message could not be sent, the next look sends it; {EXIT_NEEDS_ATTENTION}: a setting is wrong.
 """
-ALL_WELL, INCIDENT_OPEN, NOT_SENT = 0, 1, 2
 POSTGRESQL, STANDSTILL = "postgresql", "web_traffic/standstill"
 PATIENCE_SECONDS = 15
 """How long Airflow may take to answer, restarts included."""
@@ -49,7 +48,7 @@ def look(settings: Settings, alerts: AlertSettings) -> int:
         with closing(connect(settings)) as connection:
             if not _is_set_up(connection):
                 log.info("the database has no etl.alert yet: the first run of the DAG makes it")
-                return ALL_WELL
+                return 0
             offline.hand_over(alerts.folder, connection)
             cause = _standstill(connection, alerts)
             if cause:
@@ -60,8 +59,8 @@ def look(settings: Settings, alerts: AlertSettings) -> int:
     except psycopg.Error as error:
         not_sent, is_open = offline.report(alerts.folder, _database_is_down(settings, error), ways), True
     if not_sent:
-        return NOT_SENT
-    return INCIDENT_OPEN if is_open else ALL_WELL
+        return EXIT_TRY_AGAIN
+    return EXIT_FOUND_WRONG if is_open else 0
 
 
 def _is_set_up(connection: psycopg.Connection[Any]) -> bool:
@@ -109,9 +108,9 @@ def _patiently(ask: Callable[[], Any]) -> Any:
     return Retrying(retry=retry_if_exception_type(requests.RequestException), wait=wait_fixed(1), stop=patience)(ask)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the command line; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m web_traffic.watchdog", description=DESCRIPTION)
+    parser = argparse.ArgumentParser(prog="web-traffic watchdog", description=DESCRIPTION)
     parser.add_argument("--every", type=int, metavar="SECONDS", help="go on, and look that often")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -127,7 +126,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         while not is_told_to_end.wait(options.every):
             code = look(settings, alerts)
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

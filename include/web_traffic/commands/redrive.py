@@ -1,4 +1,4 @@
-"""Command line: `python -m web_traffic.redrive`."""
+"""Command line: `web-traffic redrive`."""
 
 import argparse
 import shlex
@@ -10,7 +10,7 @@ from textwrap import fill
 
 import psycopg
 
-from web_traffic.errors import EXIT_NEEDS_ATTENTION, NeedsAttention
+from web_traffic.errors import EXIT_INTERRUPTED, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, NeedsAttention
 from web_traffic.kafka import describe_topic
 from web_traffic.kafka_client import KafkaUnavailable
 from web_traffic.reasons import Reason
@@ -42,14 +42,13 @@ EPILOG = f"""\
 {fill(f"Reasons: {'; '.join(Reason)}.", 119)}
 
 Addresses and login come from the environment: KAFKA_URL, KAFKA_TOPIC, POSTGRES_URL, POSTGRES_USER, POSTGRES_PASSWORD,
-and MAX_CLOCK_SKEW as the runs have it. Exit code 0: done; 1: start again later; 2: wrong arguments;
+and MAX_CLOCK_SKEW as the runs have it. Exit code 0: done; {EXIT_TRY_AGAIN}: start it again later;
 {EXIT_NEEDS_ATTENTION}: something has to be put right first. Stderr says what.
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the command line; returns its exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
     options = _options(arguments)
     try:
         settings = Settings.from_environment()
@@ -62,14 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_NEEDS_ATTENTION
     except (KafkaUnavailable, RedriveInProgress, RedriveTakenOver, OSError) as error:
         sys.stderr.write(f"redrive: {error}\n")
-        return 1
+        return EXIT_TRY_AGAIN
     except psycopg.Error as error:
         reason = str(error).partition("\n")[0]
         sys.stderr.write(f"redrive: PostgreSQL at {settings.postgres_url}: {reason}\n")
-        return 1
+        return EXIT_TRY_AGAIN
     except KeyboardInterrupt:
         sys.stderr.write("redrive: stopped; start it again to bring it to its end\n")
-        return 130
+        return EXIT_INTERRUPTED
     return 0
 
 
@@ -105,7 +104,7 @@ def _tell(progress: str) -> None:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m web_traffic.redrive",
+        prog="web-traffic redrive",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -152,7 +151,3 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
     return int(text)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,8 +1,8 @@
-"""What the command line refuses."""
+"""What the command line of a redrive refuses."""
 
 import pytest
 
-from web_traffic.redrive.__main__ import main
+from web_traffic.commands.redrive import main
 
 
 @pytest.mark.parametrize(

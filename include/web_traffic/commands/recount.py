@@ -1,0 +1,30 @@
+"""Command line: `web-traffic recount`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from web_traffic.errors import EXIT_FOUND_WRONG, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, NeedsAttention
+from web_traffic.recount import RecountImpossible, recount
+from web_traffic.settings import Settings
+
+DESCRIPTION = f"""\
+Recount the Kafka topic by independent rules and compare with the table aggregated_web_traffic and the ledger.
+Addresses and login come from the environment: KAFKA_URL, KAFKA_TOPIC, POSTGRES_URL, POSTGRES_USER,
+POSTGRES_PASSWORD, and MAX_CLOCK_SKEW as the runs had it. Changes nothing. Exit code 0: all numbers are right;
+{EXIT_FOUND_WRONG}: some are not; {EXIT_TRY_AGAIN}: Kafka or PostgreSQL did not answer, start it again later;
+{EXIT_NEEDS_ATTENTION}: Kafka no longer holds the records, or a person has to put something right first. Stderr says
+what.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line; returns its exit code."""
+    argparse.ArgumentParser(prog="web-traffic recount", description=DESCRIPTION).parse_args(arguments)
+    try:
+        outcome = recount(Settings.from_environment())
+    except (RecountImpossible, NeedsAttention) as error:
+        sys.stderr.write(f"Can't recount: {error}\n")
+        return EXIT_NEEDS_ATTENTION if isinstance(error, NeedsAttention) else EXIT_TRY_AGAIN
+    sys.stdout.write(f"{outcome}\n")
+    return 0 if outcome.is_right else EXIT_FOUND_WRONG
