@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from web_traffic.errors import NeedsAttention
 from web_traffic_airflow.alerts import report_warnings
 from web_traffic_airflow.connections import POSTGRES, job_settings
+from web_traffic_airflow.naming import run_name
 
 if TYPE_CHECKING:
     import psycopg
@@ -63,7 +64,8 @@ class QualityOperator(BaseOperator):
         from web_traffic.quality.runner import Scope
 
         run = context["dag_run"]
-        return Scope(run.run_id, since=run.data_interval_start, until=run.data_interval_end)
+        name = run_name(run.dag_id, run.run_id)
+        return Scope(name, since=run.data_interval_start, until=run.data_interval_end)
 
 
 class WebTrafficQualityOperator(QualityOperator):
@@ -91,7 +93,9 @@ class WebTrafficQualityOperator(QualityOperator):
         from web_traffic.quality.runner import Scope
         from web_traffic.quality.topic import run_scope
 
+        run = context["dag_run"]
+        name = run_name(run.dag_id, run.run_id)
         if self.restated:
-            since, until = (datetime.fromisoformat(self.restated[name]) for name in ("restate_from", "restate_to"))
-            return Scope(context["run_id"], self.restated["run_id"], since, until)
-        return run_scope(job_settings(run_name=context["run_id"]), connection)
+            since, until = (datetime.fromisoformat(self.restated[end]) for end in ("restate_from", "restate_to"))
+            return Scope(name, self.restated["run_id"], since, until)
+        return run_scope(job_settings(run_name=name), connection)

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from web_traffic.settings import Settings
 from web_traffic_airflow.connections import POSTGRES, POSTGRES_OWNER, job_settings
+from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.restating import asks_for_restatement
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ AGGREGATED_WEB_TRAFFIC = Asset("aggregated_web_traffic")
 
 
 @task
-def prepare(params: dict[str, Any] | None = None, run_id: str | None = None) -> None:
+def prepare(*, params: dict[str, Any] | None = None, dag_run: Any = None) -> None:
     """Bring the schema up to date, make the topic if it is not there, and send rejected events back if asked to."""
     from web_traffic.kafka import ensure_topic
     from web_traffic.warehouse.connection import connect
@@ -37,10 +38,11 @@ def prepare(params: dict[str, Any] | None = None, run_id: str | None = None) -> 
         log.info("topic %s made, %s partitions", settings.kafka_topic, settings.kafka_topic_partitions)
     asked = params or {}  # the form of the daily restatement does not offer it
     if asked.get("redrive_reasons") or asked.get("redrive_since"):
-        _redrive(settings, run_id, asked["redrive_reasons"], asked["redrive_since"])
+        name = run_name(dag_run.dag_id, dag_run.run_id)
+        _redrive(settings, name, asked["redrive_reasons"], asked["redrive_since"])
 
 
-def _redrive(settings: Settings, run_id: str | None, reasons: list[str], since: str | None) -> None:
+def _redrive(settings: Settings, name: str, reasons: list[str], since: str | None) -> None:
     from web_traffic.redrive.candidates import selected
     from web_traffic.redrive.ledger import RedriveLedger, Selection
     from web_traffic.redrive.protocol import Redriver
@@ -49,7 +51,7 @@ def _redrive(settings: Settings, run_id: str | None, reasons: list[str], since: 
     selection = Selection(tuple(reasons), datetime.fromisoformat(since) if since else None)
     with connect(settings) as connection:
         ledger = RedriveLedger.alone(connection)
-        redriver = Redriver(settings, ledger, f"{run_id}: {selection}", log.info)
+        redriver = Redriver(settings, ledger, f"{name}: {selection}", log.info)
         redriver.settle(assume=None)
         for line in redriver.redrive(selected(ledger, selection)).lines("went back"):
             log.info("%s", line)
