@@ -51,7 +51,7 @@ def _redrive(settings: Settings, name: str, reasons: list[str], since: str | Non
     selection = Selection(tuple(reasons), datetime.fromisoformat(since) if since else None)
     with connect(settings) as connection:
         ledger = RedriveLedger.alone(connection)
-        redriver = Redriver(settings, ledger, f"{name}: {selection}", log.info)
+        redriver = Redriver.begin(settings, ledger, f"{name}: {selection}", log.info)
         redriver.settle(assume=None)
         for line in redriver.redrive(selected(ledger, selection)).lines("went back"):
             log.info("%s", line)

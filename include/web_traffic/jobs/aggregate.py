@@ -41,7 +41,7 @@ def aggregate(settings: Settings) -> Summary:
     with connect(settings) as connection:
         require_schema(connection)
         require_result_table(connection)
-        ledger = RunLedger(connection, settings.run_name)
+        ledger = RunLedger.begin(connection, settings.run_name)
         try:
             with timed(phases, "guard"):
                 topic = describe_topic(settings)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 from uuid import UUID
 
 import psycopg
@@ -59,15 +59,21 @@ class RunLedger:
     belongs to the newest run: should a run lose its connection but live on, its commits are refused.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], name: str, wait: timedelta = RUN_WAIT) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], key: RunKey) -> None:
+        """Take a run that `begin` has entered, and the connection that holds its lock."""
+        self._connection = connection
+        self.key = key
+
+    @classmethod
+    def begin(cls, connection: psycopg.Connection[Any], name: str, wait: timedelta = RUN_WAIT) -> Self:
         """Wait for the run before, if there is one, and enter this one as running.
 
         A run that was left open is marked as failed. Raises `RunInProgress` if the wait was in vain.
         """
-        self._connection = connection
         take_turn(connection, Lock.LIVE_RUN, wait, RunInProgress)
         with connection.transaction():
-            self.key = RunKey(*connection.execute(statement("open_run"), {"name": name}).fetchall()[0])
+            [key] = connection.execute(statement("open_run"), {"name": name}).fetchall()
+        return cls(connection, RunKey(*key))
 
     @property
     def run_id(self) -> int:
