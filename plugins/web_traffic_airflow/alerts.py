@@ -6,7 +6,6 @@ What they do is in `web_traffic.alerts`; here it is learnt from Airflow what has
 import logging
 import os
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -15,7 +14,7 @@ import psycopg
 from airflow.sdk import Context
 from airflow.sdk.configuration import conf
 
-from web_traffic_airflow.connections import alert_environment, job_settings
+from web_traffic_airflow.connections import alert_environment, job_settings, open_database
 from web_traffic_airflow.naming import run_name
 
 if TYPE_CHECKING:
@@ -130,12 +129,11 @@ def _said(exception: BaseException | str) -> tuple[str, str]:
 
 def _books(ti: Any) -> dict[str, Any] | None:
     """Return the books of the task's run, or of its restatement, as far as they are known now."""
-    from web_traffic.warehouse.connection import connect
     from web_traffic.warehouse.ledger import run_summary
 
     name = run_name(ti.dag_id, ti.run_id)
     try:
-        with closing(connect(job_settings())) as connection:
+        with open_database() as connection:
             return run_summary(connection, name, "restate") or run_summary(connection, name)
     except psycopg.Error as error:
         log.warning("the books of %s are not known: %s", name, error)

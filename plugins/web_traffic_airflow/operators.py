@@ -9,13 +9,12 @@ from importlib import resources
 from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook, Context
 from airflow.sdk.exceptions import AirflowException
 
 from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
-from web_traffic_airflow.connections import POSTGRES, SPARK, job_environment
+from web_traffic_airflow.connections import SPARK, job_environment, open_database
 from web_traffic_airflow.links import RunLink
 from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.submitting import JAVA_OPTIONS, NEEDS_ATTENTION, cause_in_log, with_options_of_user
@@ -105,7 +104,7 @@ class AggregateOperator(SparkJobOperator):
         work = self.work or asdict(ask_gate(context["params"]))
         java_options = SMALL_RUN if work["lag"] < SMALL_LAG else LARGE_RUN
         self.submit(name, _flags(context["params"]), java_options)
-        with PostgresHook(POSTGRES).get_conn() as connection:
+        with open_database() as connection:
             summary = run_summary(connection, name)
         if summary is None or summary["status"] != "succeeded":
             raise RuntimeError(f"spark-submit ended well, but etl.run has no books of the run {name}: {summary}")

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from web_traffic.errors import NeedsAttention
 from web_traffic_airflow.alerts import report_warnings
-from web_traffic_airflow.connections import POSTGRES, job_settings
+from web_traffic_airflow.connections import POSTGRES, job_settings, open_database
 from web_traffic_airflow.naming import run_name
 
 if TYPE_CHECKING:
@@ -45,12 +44,11 @@ class QualityOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Run all rules in one round trip; the outcome goes to XCom. Raises `QualityError`, when all is kept."""
         from web_traffic.quality.runner import check, keep
-        from web_traffic.warehouse.connection import connect
 
-        with closing(connect(job_settings(self.conn_id))) as connection:
+        with open_database(self.conn_id) as connection:
             scope = self.scope(context, connection)
             results = check(connection, self.rules, scope)
-        with connect(job_settings()) as connection:
+        with open_database() as connection:
             keep(connection, self.table, results, scope)
         for result in results:
             self.log.log(_LEVELS.get(result.status, logging.INFO), "%s", result)

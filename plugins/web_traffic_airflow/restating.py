@@ -5,12 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from web_traffic.errors import NeedsAttention
-from web_traffic_airflow.connections import POSTGRES
+from web_traffic_airflow.connections import open_database
 from web_traffic_airflow.links import RestatementLink
 from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.operators import LARGE_RUN, SparkJobOperator
@@ -45,7 +44,7 @@ class RestateOperator(SparkJobOperator):
 
         dag_run = context["dag_run"]
         name = run_name(dag_run.dag_id, dag_run.run_id)
-        with PostgresHook(POSTGRES).get_conn() as connection:
+        with open_database() as connection:
             share = take_share(connection, _share_name(dag_run))
         if share:
             self.log.info("restated along with its neighbours by run %s: %s", share["run_id"], json.dumps(share))
@@ -55,7 +54,7 @@ class RestateOperator(SparkJobOperator):
         shares = [[_share_name(run), *_times(run)] for run in neighbours]
         environment = _interval(context["params"], dag_run) | {"RESTATE_SHARES": json.dumps(shares)}
         self.submit(name, environment, LARGE_RUN)  # it reads a day of Kafka, for the late events
-        with PostgresHook(POSTGRES).get_conn() as connection:
+        with open_database() as connection:
             summary = run_summary(connection, name, "restate")
         if summary is None or summary["status"] != "succeeded":
             raise RuntimeError(f"spark-submit ended well, but etl.run has no restatement {name}: {summary}")

@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import Asset, TriggerRule, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from web_traffic.settings import Settings
-from web_traffic_airflow.connections import POSTGRES, POSTGRES_OWNER, job_settings
+from web_traffic_airflow.connections import POSTGRES_OWNER, job_settings, open_database
 from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.restating import asks_for_restatement
 
@@ -28,10 +27,9 @@ AGGREGATED_WEB_TRAFFIC = Asset("aggregated_web_traffic")
 def prepare(*, params: dict[str, Any] | None = None, dag_run: Any = None) -> None:
     """Bring the schema up to date, make the topic if it is not there, and send rejected events back if asked to."""
     from web_traffic.kafka import ensure_topic
-    from web_traffic.warehouse.connection import connect
     from web_traffic.warehouse.migrate import migrate
 
-    with connect(job_settings(POSTGRES_OWNER)) as connection:
+    with open_database(POSTGRES_OWNER) as connection:
         log.info("migrations applied: %s", ", ".join(migrate(connection)) or "none, the schema is up to date")
     settings = job_settings()
     if ensure_topic(settings):
@@ -46,10 +44,9 @@ def _redrive(settings: Settings, name: str, reasons: list[str], since: str | Non
     from web_traffic.redrive.candidates import selected
     from web_traffic.redrive.ledger import RedriveLedger, Selection
     from web_traffic.redrive.protocol import Redriver
-    from web_traffic.warehouse.connection import connect
 
     selection = Selection(tuple(reasons), datetime.fromisoformat(since) if since else None)
-    with connect(settings) as connection:
+    with open_database() as connection:
         ledger = RedriveLedger.alone(connection)
         redriver = Redriver.begin(settings, ledger, f"{name}: {selection}", log.info)
         redriver.settle(assume=None)
@@ -86,16 +83,14 @@ def ask_gate(params: Mapping[str, Any] | None) -> "Decision":
     from web_traffic.gate import decide
     from web_traffic.kafka import describe_topic
     from web_traffic.marks import is_what_was_read
-    from web_traffic.warehouse.connection import connect
-
-    hook = PostgresHook(POSTGRES)
+    from web_traffic.warehouse.ledger import has_closed
 
     def is_in_books(query_id: UUID, batch_id: int) -> bool:
-        closed = "SELECT 1 FROM etl.run WHERE query_id = %s AND last_batch >= %s AND status = 'succeeded'"
-        return hook.get_first(closed, (str(query_id), batch_id)) is not None
+        with open_database() as connection:
+            return has_closed(connection, query_id, batch_id)
 
     def is_same_log() -> bool:
-        with connect(settings) as connection:
+        with open_database() as connection:
             return is_what_was_read(settings, connection, topic)
 
     settings = job_settings()

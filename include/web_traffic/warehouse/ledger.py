@@ -146,18 +146,26 @@ def _sum_if_known(figures: Iterable[int | None]) -> int | None:
     return None if None in known else sum(figure or 0 for figure in known)
 
 
-def run_summary(connection: Any, name: str, kind: Literal["live", "restate"] = "live") -> Summary | None:
+def has_closed(connection: psycopg.Connection[Any], query_id: UUID, batch_id: int) -> bool:
+    """Whether a batch is in closed books."""
+    closed = "SELECT 1 FROM etl.run WHERE query_id = %s AND last_batch >= %s AND status = 'succeeded' LIMIT 1"
+    with connection.transaction():
+        return connection.execute(closed, (query_id, batch_id)).fetchone() is not None
+
+
+def run_summary(
+    connection: psycopg.Connection[Any], name: str, kind: Literal["live", "restate"] = "live"
+) -> Summary | None:
     """Return the newest record of the run called `name`."""
     return _summary(connection, "run_summary", {"name": name, "kind": kind})
 
 
-def take_share(connection: Any, name: str) -> Summary | None:
+def take_share(connection: psycopg.Connection[Any], name: str) -> Summary | None:
     """Return the restatement that has served the run called `name` along with its own, if one has; it does so once."""
     return _summary(connection, "take_share", {"run_name": name})
 
 
-def _summary(connection: Any, name: str, parameters: dict[str, str]) -> Summary | None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement(name).decode(), parameters)
-        row = cursor.fetchone()
+def _summary(connection: psycopg.Connection[Any], name: str, parameters: dict[str, str]) -> Summary | None:
+    with connection.transaction():
+        row = connection.execute(statement(name), parameters).fetchone()
     return row[0] if row else None

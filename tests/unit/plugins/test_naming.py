@@ -1,5 +1,6 @@
 """A run has one name wherever it is named, and no run of another DAG has it."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -42,8 +43,7 @@ def test_a_message_names_the_run_whose_books_it_shows(monkeypatch: pytest.Monkey
         asked.append((name, kind))
 
     monkeypatch.setattr("web_traffic.warehouse.ledger.run_summary", run_summary)
-    monkeypatch.setattr("web_traffic.warehouse.connection.connect", lambda _: SimpleNamespace(close=lambda: None))
-    monkeypatch.setattr(alerts, "job_settings", lambda: None)
+    monkeypatch.setattr(alerts, "open_database", nullcontext)
     reported: list[Any] = []
     monkeypatch.setattr(alerts, "_report", reported.append)
     alerts.on_task_failure({"ti": instance(dag_id), "exception": RuntimeError("it broke")})  # type: ignore[typeddict-item]
