@@ -26,50 +26,29 @@ retry can't help is not retried, and its message ends with the way out; where th
 `accept_data_loss`, trigger the DAG by hand and tick it in the form. The form also sends rejected events back.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule
 
-from web_traffic_airflow.alerts import DAG_ALERTS, TASK_ALERTS
+from web_traffic_airflow.defaults import DAG_DEFAULTS, SPARK_TASK
 from web_traffic_airflow.operators import AggregateOperator
 from web_traffic_airflow.params import PARAMS
 from web_traffic_airflow.quality import WebTrafficQualityOperator
 from web_traffic_airflow.restating import RestateOperator
-from web_traffic_airflow.retries import BY_CAUSE
 from web_traffic_airflow.tasks import choose, new_offsets, prepare, publish
 
 with DAG(
     "web_traffic",
     schedule=CronDataIntervalTimetable("*/5 * * * *", timezone="UTC"),
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
     max_active_runs=2,  # a live one, and a restatement by hand
     dagrun_timeout=timedelta(hours=2),
-    default_args={
-        "retries": 2,
-        "retry_delay": timedelta(seconds=30),
-        "retry_exponential_backoff": True,
-        "retry_policy": BY_CAUSE,
-        "execution_timeout": timedelta(minutes=5),
-        **TASK_ALERTS,
-    },
-    **DAG_ALERTS,
     params=PARAMS,
     doc_md=__doc__,
-    tags=["web-traffic"],
+    **DAG_DEFAULTS,
 ):
     work = new_offsets()
-    aggregate = AggregateOperator(
-        task_id="aggregate",
-        work=work,
-        execution_timeout=timedelta(hours=1),
-        max_active_tis_per_dag=1,
-    )
-    restate = RestateOperator(
-        task_id="restate",
-        execution_timeout=timedelta(hours=1),
-        max_active_tis_per_dag=1,
-    )
+    aggregate = AggregateOperator(task_id="aggregate", work=work, **SPARK_TASK)
+    restate = RestateOperator(task_id="restate", **SPARK_TASK)
     check_quality = WebTrafficQualityOperator(
         task_id="check_quality", restated=restate.output, trigger_rule=TriggerRule.NONE_FAILED
     )

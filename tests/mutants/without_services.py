@@ -63,7 +63,7 @@ MUTANTS = (
     ),
     Mutant(
         "tasks are retried whatever the cause",
-        "dags/web_traffic.py",
+        "plugins/web_traffic_airflow/defaults.py",
         '        "retry_policy": BY_CAUSE,\n',
         "",
         "dags/test_web_traffic.py",
