@@ -17,8 +17,8 @@ from tests.faults.stopped import wait_until
 from tests.pipeline import Pipeline
 from tests.whole_stack import DAG, LIMIT_SECONDS, FirstRun, active_runs
 
-TASKS = ("prepare", "choose", "new_offsets", "aggregate", "restate", "check_quality", "publish")
-ALL_WENT_WELL = dict.fromkeys(TASKS, "success") | {"restate": "skipped"}
+TASKS = ("prepare", "choose", "redrive", "new_offsets", "aggregate", "restate", "check_quality", "publish")
+ALL_WENT_WELL = dict.fromkeys(TASKS, "success") | {"redrive": "skipped", "restate": "skipped"}
 WINDOW = timedelta(minutes=5)
 INTERVAL = timedelta(minutes=5)
 QUIET = timedelta(seconds=40)
@@ -105,10 +105,11 @@ def test_a_run_by_hand_sends_rejected_events_back_and_counts_them(airflow: Airfl
     traffic.produce(value, at=began_at - timedelta(minutes=10))
     run_id, _ = run_by_hand(airflow)
     assert traffic.query(f"SELECT future FROM etl.run WHERE name = '{DAG}/{run_id}'") == [(1,)]
-    run_id, _ = run_by_hand(
+    run_id, states = run_by_hand(
         airflow, redrive_reasons=["from the future"], redrive_since=began_at.isoformat(timespec="seconds")
     )
-    assert "from the future: 1 selected, 1 went back" in log(airflow, run_id, "prepare")
+    assert states == ALL_WENT_WELL | {"redrive": "success"}
+    assert "from the future: 1 selected, 1 went back" in log(airflow, run_id, "redrive")
     assert traffic.query(f"SELECT read, rejected, future FROM etl.run WHERE name = '{DAG}/{run_id}'") == [(1, 0, 0)]
 
 

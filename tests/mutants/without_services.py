@@ -72,8 +72,8 @@ MUTANTS = (
     Mutant(
         "quality is not checked when Spark was skipped",
         "dags/web_traffic.py",
-        "TriggerRule.NONE_FAILED",
-        "TriggerRule.ALL_SUCCESS",
+        "TriggerRule.NONE_FAILED\n",
+        "TriggerRule.ALL_SUCCESS\n",
         "dags/test_web_traffic.py",
         "test_tasks_follow_one_another_and_quality_is_checked_also_when_spark_was_skipped",
     ),
