@@ -78,6 +78,14 @@ MUTANTS = (
         "test_tasks_follow_one_another_and_quality_is_checked_also_when_spark_was_skipped",
     ),
     Mutant(
+        "runs of two DAGs have one name",
+        "plugins/web_traffic_airflow/naming.py",
+        'f"{dag_id}/{run_id}"',
+        "run_id",
+        "unit/plugins/test_naming.py",
+        "test_the_runs_of_midnight_of_two_dags_have_two_names",
+    ),
+    Mutant(
         "data loss is accepted by default",
         "plugins/web_traffic_airflow/params.py",
         '"accept_data_loss": Param(\n        False,',
