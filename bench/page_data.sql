@@ -26,7 +26,7 @@ INSERT INTO etl.run (
     sealed_until, phases
 )
 SELECT
-    'scheduled__' || at, 'succeeded', at, at + interval '9 seconds', 700, 17000, 50, 20, 5, 0, 16900, 725, 2315,
+    'web_traffic/scheduled__' || at, 'succeeded', at, at + interval '9 seconds', 700, 17000, 50, 20, 5, 0, 16900, 725, 2315,
     at - interval '6 minutes', '{"start": 4.5, "batches": 4}'
 FROM generate_series(now() - interval '1 year', now(), '5 minutes') AS at;
 INSERT INTO etl.batch (
@@ -47,7 +47,7 @@ INSERT INTO etl.quality_result (
     checked_at, run_name, table_name, rule, dimension, severity, status, condition, observed, checked, offenders, sample
 )
 SELECT
-    c.at, 'scheduled__' || c.at, 'aggregated_web_traffic', 'rule_' || r, 'validity', 'warn',
+    c.at, 'web_traffic/scheduled__' || c.at, 'aggregated_web_traffic', 'rule_' || r, 'validity', 'warn',
     CASE WHEN extract(MINUTE FROM c.at) / 5 = r THEN 'warned' ELSE 'passed' END, 'no offender', 0, 2315, 0,
     '[{"host": "www.site-1.example", "num_hits": 3}]'
 FROM generate_series(now() - interval '15 days', now(), '5 minutes') AS c (at)

@@ -64,7 +64,7 @@ def prepare(way: str, settings: Settings) -> Callable[[DataFrame, int], None]:
     """Return what writes a batch of windows, and its number, in that way."""
     if way == "staged":
         with connect(settings) as connection:
-            run = RunLedger(connection, "bench").key
+            run = RunLedger.begin(connection, "bench").key
         query = uuid4()
         return lambda windows, number: write_batch(
             windows, Batch(query, number, datetime.now(UTC), {}, {}, None), run, settings

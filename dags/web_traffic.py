@@ -6,7 +6,8 @@ Every five minutes the new events of the Kafka topic become hits per 5-minute wi
 | Task | What it does | When it fails |
 |---|---|---|
 | `prepare` | applies migrations, makes the topic | PostgreSQL or Kafka does not answer: see the last line of its log |
-| `choose` | new events, or a restatement | `dry_run` was ticked without an interval |
+| `choose` | new events, or a restatement, after a redrive or not | `dry_run` was ticked without an interval |
+| `redrive` | sends rejected events back, if the form asks for it | its log says why; a retry sends no event twice |
 | `new_offsets` | skips `aggregate` when nothing is new | Kafka does not answer |
 | `aggregate` | runs Spark, writes closed windows and the books | its log ends with the cause; a retry is always safe |
 | `restate` | counts closed windows again | its log says what speaks against it; the table is as it was |
@@ -26,53 +27,33 @@ retry can't help is not retried, and its message ends with the way out; where th
 `accept_data_loss`, trigger the DAG by hand and tick it in the form. The form also sends rejected events back.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule
 
-from web_traffic_airflow.alerts import DAG_ALERTS, TASK_ALERTS
+from web_traffic_airflow.defaults import DAG_DEFAULTS, SPARK_TASK
 from web_traffic_airflow.operators import AggregateOperator
 from web_traffic_airflow.params import PARAMS
 from web_traffic_airflow.quality import WebTrafficQualityOperator
 from web_traffic_airflow.restating import RestateOperator
-from web_traffic_airflow.retries import BY_CAUSE
-from web_traffic_airflow.tasks import choose, new_offsets, prepare, publish
+from web_traffic_airflow.tasks import choose, new_offsets, prepare, publish, redrive
 
 with DAG(
     "web_traffic",
     schedule=CronDataIntervalTimetable("*/5 * * * *", timezone="UTC"),
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
     max_active_runs=2,  # a live one, and a restatement by hand
     dagrun_timeout=timedelta(hours=2),
-    default_args={
-        "retries": 2,
-        "retry_delay": timedelta(seconds=30),
-        "retry_exponential_backoff": True,
-        "retry_policy": BY_CAUSE,
-        "execution_timeout": timedelta(minutes=5),
-        **TASK_ALERTS,
-    },
-    **DAG_ALERTS,
     params=PARAMS,
     doc_md=__doc__,
-    tags=["web-traffic"],
+    **DAG_DEFAULTS,
 ):
-    work = new_offsets()
-    aggregate = AggregateOperator(
-        task_id="aggregate",
-        work=work,
-        execution_timeout=timedelta(hours=1),
-        max_active_tis_per_dag=1,
-    )
-    restate = RestateOperator(
-        task_id="restate",
-        execution_timeout=timedelta(hours=1),
-        max_active_tis_per_dag=1,
-    )
+    sent_back, work = redrive(), new_offsets()
+    aggregate = AggregateOperator(task_id="aggregate", work=work, **SPARK_TASK)
+    restate = RestateOperator(task_id="restate", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS, **SPARK_TASK)
     check_quality = WebTrafficQualityOperator(
         task_id="check_quality", restated=restate.output, trigger_rule=TriggerRule.NONE_FAILED
     )
 
-    prepare() >> choose() >> [work, restate]
+    prepare() >> choose() >> [sent_back, work, restate]
+    sent_back >> [work, restate]
     work >> aggregate >> check_quality >> publish([aggregate.output, restate.output])

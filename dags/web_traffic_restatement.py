@@ -18,41 +18,23 @@ differs is replaced in one transaction. The live runs of `web_traffic` go on mea
 See docs/backfills.md.
 """
 
-from datetime import UTC, datetime, timedelta
-
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
-from web_traffic_airflow.alerts import DAG_ALERTS, TASK_ALERTS
+from web_traffic_airflow.defaults import DAG_DEFAULTS, SPARK_TASK
 from web_traffic_airflow.params import RESTATE_PARAMS
 from web_traffic_airflow.quality import WebTrafficQualityOperator
 from web_traffic_airflow.restating import RestateOperator
-from web_traffic_airflow.retries import BY_CAUSE
 from web_traffic_airflow.tasks import await_late_events, prepare, publish
 
 with DAG(
     "web_traffic_restatement",
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,
     max_active_runs=3,  # one that waits for late events, one that works, and one by hand
-    default_args={
-        "retries": 2,
-        "retry_delay": timedelta(seconds=30),
-        "retry_exponential_backoff": True,
-        "retry_policy": BY_CAUSE,
-        "execution_timeout": timedelta(minutes=5),
-        **TASK_ALERTS,
-    },
-    **DAG_ALERTS,
     params=RESTATE_PARAMS,
     doc_md=__doc__,
-    tags=["web-traffic"],
+    **DAG_DEFAULTS,
 ):
-    restate = RestateOperator(
-        task_id="restate",
-        execution_timeout=timedelta(hours=1),
-        max_active_tis_per_dag=1,
-    )
+    restate = RestateOperator(task_id="restate", **SPARK_TASK)
     check_quality = WebTrafficQualityOperator(task_id="check_quality", restated=restate.output)
 
     await_late_events() >> prepare() >> restate >> check_quality >> publish([restate.output])

@@ -57,7 +57,7 @@ def run(stack: Stack) -> None:
         tasks = airflow.task_instances(DAG, finished["dag_run_id"])
     with connect(settings) as connection:
         _show_tasks(finished, tasks)
-        _show_books(run_summary(connection, finished["dag_run_id"]))
+        _show_books(run_summary(connection, f"{DAG}/{finished['dag_run_id']}"))
         _show(
             "The ten busiest windows",
             ("window (UTC)", "host", "referrer", "hits"),

@@ -6,7 +6,6 @@ checkpoint. What does not hold is refused, with the way out; Spark would find so
 
 import getpass
 import os
-from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -48,7 +47,10 @@ def fingerprint(settings: Settings, topic: Topic, watermark_delay: str, spark_ve
 
 
 def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topic, expected: Fingerprint) -> Start:
-    """Say how the stream may start; raises an error of this module when it may not."""
+    """Say how the stream may start; raises an error of this module when it may not.
+
+    Changes nothing. If a rebuild was asked for, the stream may start once `rebuild.set_aside` has made room for it.
+    """
     checkpoint = Checkpoint(settings.checkpoint_location)
     _require_writable(checkpoint)
     newest, *older = read_last_records(connection, topic.id) or [{}]
@@ -56,9 +58,7 @@ def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topi
     kept = {partition: record for partition, record in newest.items() if _is_kept(partition, record, topic, changed)}
     rebuild = Rebuild(checkpoint, connection, topic, changed)
     if settings.rebuild_checkpoint:
-        start = behind_unreadable(settings, topic, rebuild.start(settings.accept_data_loss, kept), rebuild)
-        _set_aside(checkpoint)
-        return start
+        return behind_unreadable(settings, topic, rebuild.start(settings.accept_data_loss, kept), rebuild)
     span = _agreed_span(checkpoint, connection, expected, rebuild)
     losses = lost_records(span, topic, changed, is_rebuild=False) if span else []
     wrong = [loss.wrong for loss in losses]
@@ -100,9 +100,3 @@ def _require_writable(checkpoint: Checkpoint) -> None:
             f"the user {getpass.getuser()} may not write to {folder}: give it the rights, or correct "
             "CHECKPOINT_LOCATION"
         )
-
-
-def _set_aside(checkpoint: Checkpoint) -> None:
-    if checkpoint.folder.exists():
-        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        checkpoint.folder.rename(checkpoint.folder.with_name(f"{checkpoint.folder.name}.replaced-{now}"))

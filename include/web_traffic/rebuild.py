@@ -1,8 +1,9 @@
-"""What a new checkpoint would begin with, in the place of one that does not fit."""
+"""What a new checkpoint would begin with, and how it takes the place of one that does not fit."""
 
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -131,3 +132,14 @@ def behind_unreadable(settings: Settings, topic: Topic, start: Start, rebuild: R
     lost = {name: [first, end] for name, (first, end) in unread.items() if first < end}
     gap = all_gaps([Loss("", start.gap or {}), Loss("", lost)])
     return replace(start, offsets=later, gap=gap, unreadable=tuple(unreadable))
+
+
+def set_aside(checkpoint: Checkpoint) -> None:
+    """Give the checkpoint's folder another name, from which it can be put back; does nothing if there is none.
+
+    It is one rename. A run that dies before it leaves the checkpoint as it was. A run that dies after it leaves none;
+    the next run says so and asks for a rebuild again.
+    """
+    if checkpoint.folder.exists():
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        checkpoint.folder.rename(checkpoint.folder.with_name(f"{checkpoint.folder.name}.replaced-{now}"))

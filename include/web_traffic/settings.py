@@ -53,7 +53,7 @@ class Settings:
     accept_data_loss: bool
     """Go on without records that Kafka has deleted before they were read (`ACCEPT_DATA_LOSS`)."""
     run_name: str
-    """Name of this run in `etl.run` (`RUN_NAME`; Airflow gives its run id)."""
+    """Name of this run in `etl.run` (`RUN_NAME`; under Airflow the ids of the DAG and of its run)."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:

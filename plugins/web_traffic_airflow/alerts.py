@@ -6,7 +6,6 @@ What they do is in `web_traffic.alerts`; here it is learnt from Airflow what has
 import logging
 import os
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -15,7 +14,8 @@ import psycopg
 from airflow.sdk import Context
 from airflow.sdk.configuration import conf
 
-from web_traffic_airflow.connections import alert_environment, job_settings
+from web_traffic_airflow.connections import alert_environment, job_settings, open_database
+from web_traffic_airflow.naming import run_name
 
 if TYPE_CHECKING:
     from web_traffic.alerts import Incident
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 DO_WHAT_IT_SAYS = "the error says what to do; then clear the task"
 CLEAR_THE_TASK = "see the end of the log, then clear the task: running it again never loses or doubles anything"
 LOOK_AT_THE_FIGURES = "look at etl.quality_result; nothing has failed"
-LIVE_DAG, SPARK_TASKS = "web_traffic", ("aggregate", "restate")
+SPARK_TASKS = ("aggregate", "restate")
 KILLED = "the task's process ended without an error of its own: it was killed, or ran out of memory"
 
 
@@ -59,7 +59,7 @@ def on_dag_failure(context: Context) -> None:
             error=str(reason or "no reason given"),
             next_step="open the run, and clear the task that it stopped at",
             failure=run_id,
-            run_name=run_id,
+            run_name=run_name(dag_id, run_id),
             links={"Page": f"{_airflow_url()}/dags/{dag_id}/runs/{quote(run_id)}"},
         )
     )
@@ -76,9 +76,10 @@ def report_warnings(context: Context, table: str, results: "Sequence[Result]") -
     from web_traffic.alerts import Incident
 
     ti = context["ti"]
+    name = run_name(ti.dag_id, ti.run_id)
     quiet = [result.rule.name for result in results if result.status == "passed" and result.rule.severity == "warn"]
     try:
-        _recover(*(f"{table}/{name}" for name in quiet))
+        _recover(*(f"{table}/{rule}" for rule in quiet))
         for result in results:
             if result.status == "warned":
                 incident = Incident(
@@ -87,8 +88,8 @@ def report_warnings(context: Context, table: str, results: "Sequence[Result]") -
                     title=f"{table}: {result.rule.name} warns",
                     error=result.headline,
                     next_step=LOOK_AT_THE_FIGURES,
-                    failure=f"{ti.run_id} {ti.try_number}",
-                    run_name=ti.run_id,
+                    failure=f"{name} {ti.try_number}",  # runs of two DAGs may warn of the same table
+                    run_name=name,
                     links={"Log": ti.log_url},
                 )
                 _report(incident)
@@ -108,7 +109,7 @@ def _task_incident(ti: Any, exception: BaseException | str | None) -> "Incident"
         error=first_line(error),
         next_step=next_step,
         failure=f"{ti.run_id} {ti.try_number}",
-        run_name=ti.run_id,
+        run_name=run_name(ti.dag_id, ti.run_id),
         links={"Log": ti.log_url, "Page": f"{_airflow_url()}/dags/{ti.dag_id}/runs/{quote(ti.run_id)}"},
         books=books,
     )
@@ -128,17 +129,14 @@ def _said(exception: BaseException | str) -> tuple[str, str]:
 
 def _books(ti: Any) -> dict[str, Any] | None:
     """Return the books of the task's run, or of its restatement, as far as they are known now."""
-    from web_traffic.warehouse.connection import connect
     from web_traffic.warehouse.ledger import run_summary
 
+    name = run_name(ti.dag_id, ti.run_id)
     try:
-        with closing(connect(job_settings())) as connection:
-            restatement = run_summary(connection, f"{ti.dag_id}/{ti.run_id}", "restate")
-            if restatement or ti.dag_id != LIVE_DAG:  # runs of another DAG may be named alike
-                return restatement
-            return run_summary(connection, ti.run_id)
+        with open_database() as connection:
+            return run_summary(connection, name, "restate") or run_summary(connection, name)
     except psycopg.Error as error:
-        log.warning("the books of %s are not known: %s", ti.run_id, error)
+        log.warning("the books of %s are not known: %s", name, error)
         return None
 
 

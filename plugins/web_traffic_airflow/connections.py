@@ -1,4 +1,4 @@
-"""From Airflow connections to the environment of the ETL; nothing else in the project holds an address."""
+"""From Airflow connections to the environment of the ETL, and to its database; nothing else here holds an address."""
 
 import logging
 import os
@@ -6,11 +6,13 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import psycopg
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from psycopg.pq import Conninfo
 
 from web_traffic.settings import Settings, SettingsError
+from web_traffic.warehouse.connection import connect
 
 KAFKA, POSTGRES, POSTGRES_OWNER, SPARK = "kafka_default", "postgres_default", "postgres_owner", "spark_default"
 POSTGRES_READER, SMTP = "postgres_reader", "smtp_default"
@@ -36,6 +38,14 @@ def job_environment(postgres: str = POSTGRES, run_name: str | None = None) -> di
 def job_settings(postgres: str = POSTGRES, run_name: str | None = None) -> Settings:
     """Return the settings of the ETL as a task of Airflow sees them; raises `SettingsError`."""
     return Settings.from_environment(os.environ | job_environment(postgres, run_name))
+
+
+def open_database(name: str = POSTGRES) -> psycopg.Connection[Any]:
+    """Open the database of a connection; as a block it commits at its end, takes all back on an error, and closes.
+
+    Raises `SettingsError`, and `psycopg.OperationalError` when the server can't be reached or refuses the login.
+    """
+    return connect(job_settings(name))
 
 
 def alert_environment() -> dict[str, str]:

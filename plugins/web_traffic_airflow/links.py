@@ -6,6 +6,8 @@ from urllib.parse import urlencode
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.configuration import conf
 
+from web_traffic_airflow.naming import run_name
+
 
 class RunLink(BaseOperatorLink):
     """Leads to the books of a live run."""
@@ -17,7 +19,7 @@ class RunLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002  Airflow's signature
         """Return the address within Airflow's UI."""
-        return _address("pipeline", ti_key.run_id)
+        return _address("pipeline", ti_key)
 
 
 class RestatementLink(BaseOperatorLink):
@@ -30,9 +32,10 @@ class RestatementLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002  Airflow's signature
         """Return the address within Airflow's UI."""
-        return _address("restatements", f"{ti_key.dag_id}/{ti_key.run_id}")
+        return _address("restatements", ti_key)
 
 
-def _address(view: str, run_name: str) -> str:
+def _address(view: str, ti_key: Any) -> str:
+    name = run_name(ti_key.dag_id, ti_key.run_id)
     base = conf.get("api", "base_url", fallback="").rstrip("/")
-    return f"{base}/plugin/web-traffic/web-traffic/?{urlencode({'view': view, 'run': run_name})}"
+    return f"{base}/plugin/web-traffic/web-traffic/?{urlencode({'view': view, 'run': name})}"

@@ -9,14 +9,14 @@ from importlib import resources
 from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook, Context
 from airflow.sdk.exceptions import AirflowException
 
 from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
-from web_traffic_airflow.connections import POSTGRES, SPARK, job_environment
+from web_traffic_airflow.connections import SPARK, job_environment, open_database
 from web_traffic_airflow.links import RunLink
+from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.submitting import JAVA_OPTIONS, NEEDS_ATTENTION, cause_in_log, with_options_of_user
 
 SMALL_LAG = 200_000
@@ -50,11 +50,11 @@ class SparkJobOperator(SparkSubmitOperator):
         application = resources.files("web_traffic.jobs") / f"{self.application_module}.py"
         super().__init__(application=str(application), conn_id=SPARK, name="web_traffic", **kwargs)
 
-    def submit(self, run_name: str, environment: Mapping[str, str], java_options: str) -> None:
+    def submit(self, name: str, environment: Mapping[str, str], java_options: str) -> None:
         """Submit and wait; an error that needs a person comes as `NeedsAttention`, another one as `SparkRunFailed`."""
         self.properties_file = BaseHook.get_connection(SPARK).extra_dejson.get("properties-file")
         self.conf = {JAVA_OPTIONS: with_options_of_user(java_options, self.properties_file)}
-        os.environ.update(job_environment(run_name=run_name) | dict(environment))
+        os.environ.update(job_environment(run_name=name) | dict(environment))
         self._hook = self._get_hook()
         try:
             self._hook.submit(self.application, start_new_session=True)
@@ -99,14 +99,15 @@ class AggregateOperator(SparkJobOperator):
         from web_traffic.warehouse.ledger import run_summary
         from web_traffic_airflow.tasks import ask_gate
 
-        run_name = context["run_id"]
+        dag_run = context["dag_run"]
+        name = run_name(dag_run.dag_id, dag_run.run_id)
         work = self.work or asdict(ask_gate(context["params"]))
         java_options = SMALL_RUN if work["lag"] < SMALL_LAG else LARGE_RUN
-        self.submit(run_name, _flags(context["params"]), java_options)
-        with PostgresHook(POSTGRES).get_conn() as connection:
-            summary = run_summary(connection, run_name)
+        self.submit(name, _flags(context["params"]), java_options)
+        with open_database() as connection:
+            summary = run_summary(connection, name)
         if summary is None or summary["status"] != "succeeded":
-            raise RuntimeError(f"spark-submit ended well, but etl.run has no books of the run {run_name}: {summary}")
+            raise RuntimeError(f"spark-submit ended well, but etl.run has no books of the run {name}: {summary}")
         return summary
 
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from web_traffic.errors import NeedsAttention
 from web_traffic_airflow.alerts import report_warnings
-from web_traffic_airflow.connections import POSTGRES, job_settings
+from web_traffic_airflow.connections import POSTGRES, job_settings, open_database
+from web_traffic_airflow.naming import run_name
 
 if TYPE_CHECKING:
     import psycopg
@@ -44,12 +44,11 @@ class QualityOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Run all rules in one round trip; the outcome goes to XCom. Raises `QualityError`, when all is kept."""
         from web_traffic.quality.runner import check, keep
-        from web_traffic.warehouse.connection import connect
 
-        with closing(connect(job_settings(self.conn_id))) as connection:
+        with open_database(self.conn_id) as connection:
             scope = self.scope(context, connection)
             results = check(connection, self.rules, scope)
-        with connect(job_settings()) as connection:
+        with open_database() as connection:
             keep(connection, self.table, results, scope)
         for result in results:
             self.log.log(_LEVELS.get(result.status, logging.INFO), "%s", result)
@@ -63,7 +62,8 @@ class QualityOperator(BaseOperator):
         from web_traffic.quality.runner import Scope
 
         run = context["dag_run"]
-        return Scope(run.run_id, since=run.data_interval_start, until=run.data_interval_end)
+        name = run_name(run.dag_id, run.run_id)
+        return Scope(name, since=run.data_interval_start, until=run.data_interval_end)
 
 
 class WebTrafficQualityOperator(QualityOperator):
@@ -91,7 +91,9 @@ class WebTrafficQualityOperator(QualityOperator):
         from web_traffic.quality.runner import Scope
         from web_traffic.quality.topic import run_scope
 
+        run = context["dag_run"]
+        name = run_name(run.dag_id, run.run_id)
         if self.restated:
-            since, until = (datetime.fromisoformat(self.restated[name]) for name in ("restate_from", "restate_to"))
-            return Scope(context["run_id"], self.restated["run_id"], since, until)
-        return run_scope(job_settings(run_name=context["run_id"]), connection)
+            since, until = (datetime.fromisoformat(self.restated[end]) for end in ("restate_from", "restate_to"))
+            return Scope(name, self.restated["run_id"], since, until)
+        return run_scope(job_settings(run_name=name), connection)

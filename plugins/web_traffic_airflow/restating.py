@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from web_traffic.errors import NeedsAttention
-from web_traffic_airflow.connections import POSTGRES
+from web_traffic_airflow.connections import open_database
 from web_traffic_airflow.links import RestatementLink
+from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.operators import LARGE_RUN, SparkJobOperator
 
 BACKFILL = "backfill"
@@ -43,8 +43,8 @@ class RestateOperator(SparkJobOperator):
         from web_traffic.warehouse.ledger import run_summary, take_share
 
         dag_run = context["dag_run"]
-        run_name = f"{dag_run.dag_id}/{dag_run.run_id}"
-        with PostgresHook(POSTGRES).get_conn() as connection:
+        name = run_name(dag_run.dag_id, dag_run.run_id)
+        with open_database() as connection:
             share = take_share(connection, _share_name(dag_run))
         if share:
             self.log.info("restated along with its neighbours by run %s: %s", share["run_id"], json.dumps(share))
@@ -53,11 +53,11 @@ class RestateOperator(SparkJobOperator):
         self.log.info("%s neighbours in the backfill wait for the same", len(neighbours))
         shares = [[_share_name(run), *_times(run)] for run in neighbours]
         environment = _interval(context["params"], dag_run) | {"RESTATE_SHARES": json.dumps(shares)}
-        self.submit(run_name, environment, LARGE_RUN)  # it reads a day of Kafka, for the late events
-        with PostgresHook(POSTGRES).get_conn() as connection:
-            summary = run_summary(connection, run_name, "restate")
+        self.submit(name, environment, LARGE_RUN)  # it reads a day of Kafka, for the late events
+        with open_database() as connection:
+            summary = run_summary(connection, name, "restate")
         if summary is None or summary["status"] != "succeeded":
-            raise RuntimeError(f"spark-submit ended well, but etl.run has no restatement {run_name}: {summary}")
+            raise RuntimeError(f"spark-submit ended well, but etl.run has no restatement {name}: {summary}")
         return summary
 
 
@@ -100,7 +100,7 @@ def _find_waiting(dag_run: Any, end: datetime) -> Any | None:
 
 
 def _share_name(dag_run: Any) -> str:
-    return f"{dag_run.dag_id}/{dag_run.run_id}#{dag_run.clear_number}"
+    return f"{run_name(dag_run.dag_id, dag_run.run_id)}#{dag_run.clear_number}"
 
 
 def _times(dag_run: Any) -> list[str]:

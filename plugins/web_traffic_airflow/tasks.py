@@ -1,18 +1,17 @@
-"""The small tasks around the Spark runs: prepare, choose, the gate, publish."""
+"""The small tasks around the Spark runs: prepare, choose, redrive, the gate, publish."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import Asset, TriggerRule, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from web_traffic.settings import Settings
-from web_traffic_airflow.connections import POSTGRES, POSTGRES_OWNER, job_settings
+from web_traffic_airflow.connections import POSTGRES_OWNER, job_settings, open_database
+from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.restating import asks_for_restatement
 
 if TYPE_CHECKING:
@@ -24,41 +23,52 @@ AGGREGATED_WEB_TRAFFIC = Asset("aggregated_web_traffic")
 
 
 @task
-def prepare(params: dict[str, Any] | None = None, run_id: str | None = None) -> None:
-    """Bring the schema up to date, make the topic if it is not there, and send rejected events back if asked to."""
+def prepare() -> None:
+    """Bring the schema up to date, and make the topic if it is not there."""
     from web_traffic.kafka import ensure_topic
-    from web_traffic.warehouse.connection import connect
     from web_traffic.warehouse.migrate import migrate
 
-    with connect(job_settings(POSTGRES_OWNER)) as connection:
+    with open_database(POSTGRES_OWNER) as connection:
         log.info("migrations applied: %s", ", ".join(migrate(connection)) or "none, the schema is up to date")
     settings = job_settings()
     if ensure_topic(settings):
         log.info("topic %s made, %s partitions", settings.kafka_topic, settings.kafka_topic_partitions)
-    asked = params or {}  # the form of the daily restatement does not offer it
-    if asked.get("redrive_reasons") or asked.get("redrive_since"):
-        _redrive(settings, run_id, asked["redrive_reasons"], asked["redrive_since"])
-
-
-def _redrive(settings: Settings, run_id: str | None, reasons: list[str], since: str | None) -> None:
-    from web_traffic.redrive.candidates import selected
-    from web_traffic.redrive.ledger import RedriveLedger, Selection
-    from web_traffic.redrive.protocol import Redriver
-    from web_traffic.warehouse.connection import connect
-
-    selection = Selection(tuple(reasons), datetime.fromisoformat(since) if since else None)
-    with connect(settings) as connection:
-        ledger = RedriveLedger.alone(connection)
-        redriver = Redriver(settings, ledger, f"{run_id}: {selection}", log.info)
-        redriver.settle(assume=None)
-        for line in redriver.redrive(selected(ledger, selection)).lines("went back"):
-            log.info("%s", line)
 
 
 @task.branch
 def choose(*, params: dict[str, Any] | None = None, dag_run: Any = None) -> str:
-    """Decide whether the run counts new events, or restates: then it never opens the checkpoint."""
-    return "restate" if asks_for_restatement(dag_run.run_type, params or {}) else "new_offsets"
+    """Decide what the run begins with: a redrive if the form asks for one, else the work itself."""
+    asked = params or {}
+    work = _work(dag_run, asked)
+    return "redrive" if asked.get("redrive_reasons") or asked.get("redrive_since") else work
+
+
+@task.branch
+def redrive(*, params: dict[str, Any] | None = None, dag_run: Any = None) -> str:
+    """Send the rejected events that the form selects back to the topic; the work of the run comes after it."""
+    asked = params or {}
+    send_back(run_name(dag_run.dag_id, dag_run.run_id), asked.get("redrive_reasons") or [], asked.get("redrive_since"))
+    return _work(dag_run, asked)
+
+
+def _work(dag_run: Any, asked: Mapping[str, Any]) -> str:
+    """Return the task that counts new events, or the one that restates, which never opens the checkpoint."""
+    return "restate" if asks_for_restatement(dag_run.run_type, asked) else "new_offsets"
+
+
+def send_back(name: str, reasons: Sequence[str], since: str | None) -> None:
+    """Send rejected events back to the topic in the name of a run; no reason stands for any."""
+    from web_traffic.redrive.candidates import selected
+    from web_traffic.redrive.ledger import RedriveLedger, Selection
+    from web_traffic.redrive.protocol import Redriver
+
+    selection = Selection(tuple(reasons), datetime.fromisoformat(since) if since else None)
+    with open_database() as connection:
+        ledger = RedriveLedger.alone(connection)
+        redriver = Redriver.begin(job_settings(), ledger, f"{name}: {selection}", log.info)
+        redriver.settle(assume=None)
+        for line in redriver.redrive(selected(ledger, selection)).lines("went back"):
+            log.info("%s", line)
 
 
 @task.sensor(mode="reschedule", poke_interval=900, timeout=30 * 86_400)
@@ -71,7 +81,7 @@ def await_late_events(*, params: dict[str, Any] | None = None, data_interval_end
     return datetime.now(UTC) >= data_interval_end + allowed_lateness()
 
 
-@task.short_circuit(ignore_downstream_trigger_rules=False)
+@task.short_circuit(ignore_downstream_trigger_rules=False, trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
 def new_offsets(params: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """Decide whether Spark has anything to do; `aggregate` is skipped when it provably has not."""
     decision = ask_gate(params)
@@ -84,16 +94,14 @@ def ask_gate(params: Mapping[str, Any] | None) -> "Decision":
     from web_traffic.gate import decide
     from web_traffic.kafka import describe_topic
     from web_traffic.marks import is_what_was_read
-    from web_traffic.warehouse.connection import connect
-
-    hook = PostgresHook(POSTGRES)
+    from web_traffic.warehouse.ledger import has_closed
 
     def is_in_books(query_id: UUID, batch_id: int) -> bool:
-        closed = "SELECT 1 FROM etl.run WHERE query_id = %s AND last_batch >= %s AND status = 'succeeded'"
-        return hook.get_first(closed, (str(query_id), batch_id)) is not None
+        with open_database() as connection:
+            return has_closed(connection, query_id, batch_id)
 
     def is_same_log() -> bool:
-        with connect(settings) as connection:
+        with open_database() as connection:
             return is_what_was_read(settings, connection, topic)
 
     settings = job_settings()

@@ -12,9 +12,10 @@ from local_stack.airflow import connections
 from local_stack.environment import PROPERTIES_FILE, REPO, Stack
 from tests.dags.conftest import PASSWORD, parse_dags
 
-TASKS = ("prepare", "choose", "new_offsets", "aggregate", "restate", "check_quality", "publish")
+TASKS = ("prepare", "choose", "redrive", "new_offsets", "aggregate", "restate", "check_quality", "publish")
 MOST_LINES = 110
 DATE_TIME = {"type": ["null", "string"], "format": "date-time"}
+LOGIC_OR_POLICY = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.If, ast.For, ast.Dict)
 DAG_FILES = sorted((REPO / "dags").glob("*.py"))
 
 
@@ -46,7 +47,8 @@ def test_tasks_follow_one_another_and_quality_is_checked_also_when_spark_was_ski
 ) -> None:
     assert {name: task.get("downstream_task_ids", []) for name, task in tasks.items()} == {
         "prepare": ["choose"],
-        "choose": ["new_offsets", "restate"],
+        "choose": ["new_offsets", "redrive", "restate"],
+        "redrive": ["new_offsets", "restate"],
         "new_offsets": ["aggregate"],
         "aggregate": ["check_quality", "publish"],
         "restate": ["check_quality", "publish"],
@@ -56,6 +58,13 @@ def test_tasks_follow_one_another_and_quality_is_checked_also_when_spark_was_ski
     assert tasks["check_quality"]["trigger_rule"] == "none_failed"
     assert tasks["publish"]["trigger_rule"] == "none_failed_min_one_success"
     assert tasks["new_offsets"].get("ignore_downstream_trigger_rules") is None
+
+
+@pytest.mark.parametrize("name", ["new_offsets", "restate"])
+def test_the_work_of_a_run_waits_for_a_redrive_and_does_without_one_that_was_skipped(
+    tasks: dict[str, dict[str, Any]], name: str
+) -> None:
+    assert tasks[name]["trigger_rule"] == "none_failed_min_one_success"
 
 
 @pytest.mark.parametrize("name", ["aggregate", "restate"])
@@ -127,6 +136,7 @@ def test_a_dag_file_is_wiring_only(file: Path) -> None:
     imported = {node.module or "" for node in tree if isinstance(node, ast.ImportFrom)}
     imported |= {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
     assert "web_traffic" not in {name.partition(".")[0] for name in imported}
+    assert [node for node in tree if isinstance(node, LOGIC_OR_POLICY)] == []
     assert len(source.splitlines()) < MOST_LINES
 
 

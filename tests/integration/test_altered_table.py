@@ -124,7 +124,7 @@ def test_a_batch_whose_rows_a_trigger_holds_back_is_refused_and_nothing_of_it_is
     windows = [("00:00", "a.example", None, 3), ("00:00", "b.example", None, 2)]
     change(pipeline, HOLD_BACK.format(event="INSERT", table="aggregated_web_traffic", row="new.host = 'b.example'"))
     with pipeline.connect() as connection:
-        run = RunLedger(connection, "test").key
+        run = RunLedger.begin(connection, "test").key
         with pytest.raises(RowsHeldBack, match=r"^batch 0: 3 of 5 hits were written: a trigger of the table aggreg"):
             _commit(connection, batch(0, "00:05"), run, {}, stage(pipeline, *windows))
         assert table(connection) == []

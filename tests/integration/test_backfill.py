@@ -29,6 +29,7 @@ LATE = (0, 3, 5, 7, 9, 10, 13)
 RESTATED = {
     "prepare": "success",
     "choose": "success",
+    "redrive": "skipped",
     "new_offsets": "skipped",
     "aggregate": "skipped",
     "restate": "success",

@@ -17,8 +17,8 @@ from tests.faults.stopped import wait_until
 from tests.pipeline import Pipeline
 from tests.whole_stack import DAG, LIMIT_SECONDS, FirstRun, active_runs
 
-TASKS = ("prepare", "choose", "new_offsets", "aggregate", "restate", "check_quality", "publish")
-ALL_WENT_WELL = dict.fromkeys(TASKS, "success") | {"restate": "skipped"}
+TASKS = ("prepare", "choose", "redrive", "new_offsets", "aggregate", "restate", "check_quality", "publish")
+ALL_WENT_WELL = dict.fromkeys(TASKS, "success") | {"redrive": "skipped", "restate": "skipped"}
 WINDOW = timedelta(minutes=5)
 INTERVAL = timedelta(minutes=5)
 QUIET = timedelta(seconds=40)
@@ -79,7 +79,7 @@ def test_a_scheduled_run_counts_two_hours_of_traffic_to_the_row(
     assert states(airflow, run_id) == ALL_WENT_WELL
     summary = airflow.get(f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/aggregate/xcomEntries/return_value")["value"]
     [asset_event] = airflow.get("/assets/events", source_run_id=run_id)["asset_events"]
-    assert (summary["name"], summary["read"], summary["late"]) == (run_id, 20_000, 0)
+    assert (summary["name"], summary["read"], summary["late"]) == (f"{DAG}/{run_id}", 20_000, 0)
     assert asset_event["extra"] == summary
     sealed_until = datetime.fromisoformat(summary["sealed_until"])
     expected = {
@@ -104,12 +104,13 @@ def test_a_run_by_hand_sends_rejected_events_back_and_counts_them(airflow: Airfl
     value = json.dumps({"host": "ahead.example", "event_time": began_at.isoformat()}).encode()
     traffic.produce(value, at=began_at - timedelta(minutes=10))
     run_id, _ = run_by_hand(airflow)
-    assert traffic.query(f"SELECT future FROM etl.run WHERE name = '{run_id}'") == [(1,)]
-    run_id, _ = run_by_hand(
+    assert traffic.query(f"SELECT future FROM etl.run WHERE name = '{DAG}/{run_id}'") == [(1,)]
+    run_id, states = run_by_hand(
         airflow, redrive_reasons=["from the future"], redrive_since=began_at.isoformat(timespec="seconds")
     )
-    assert "from the future: 1 selected, 1 went back" in log(airflow, run_id, "prepare")
-    assert traffic.query(f"SELECT read, rejected, future FROM etl.run WHERE name = '{run_id}'") == [(1, 0, 0)]
+    assert states == ALL_WENT_WELL | {"redrive": "success"}
+    assert "from the future: 1 selected, 1 went back" in log(airflow, run_id, "redrive")
+    assert traffic.query(f"SELECT read, rejected, future FROM etl.run WHERE name = '{DAG}/{run_id}'") == [(1, 0, 0)]
 
 
 def test_a_run_by_hand_counts_new_events_and_shows_no_password(
@@ -125,7 +126,7 @@ def test_a_run_by_hand_counts_new_events_and_shows_no_password(
 
     wait_until(has_ended, "the end of the run", LIMIT_SECONDS)
     assert states(airflow, run_id) == ALL_WENT_WELL
-    assert traffic.query("SELECT name, read FROM etl.run ORDER BY run_id DESC LIMIT 1") == [(run_id, 1)]
+    assert traffic.query("SELECT name, read FROM etl.run ORDER BY run_id DESC LIMIT 1") == [(f"{DAG}/{run_id}", 1)]
     shown = what_airflow_shows(airflow, run_id) | {"command lines": "\n".join(command_lines)}
     for place in ("fields of aggregate", "log of aggregate", "command lines"):
         assert "jobs/aggregate.py" in shown[place]

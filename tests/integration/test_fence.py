@@ -27,11 +27,11 @@ def submitted(pipeline: Pipeline, **environment: str) -> Iterator[subprocess.Pop
 
 def test_a_run_waits_its_turn_and_says_whom_it_waited_for_in_vain(pipeline: Pipeline) -> None:
     with pipeline.connect() as first, pipeline.connect() as second:
-        RunLedger(first, "first")
+        RunLedger.begin(first, "first")
         with pytest.raises(RunInProgress, match="another live run is in progress"):
-            RunLedger(second, "second", wait=timedelta(milliseconds=100))
+            RunLedger.begin(second, "second", wait=timedelta(milliseconds=100))
         first.close()
-        assert RunLedger(second, "second", wait=timedelta(seconds=10)).run_id == 2
+        assert RunLedger.begin(second, "second", wait=timedelta(seconds=10)).run_id == 2
     assert pipeline.query("SELECT name, status FROM etl.run ORDER BY run_id") == [
         ("first", "failed"),
         ("second", "running"),
@@ -55,7 +55,7 @@ def test_a_run_that_lost_its_lock_and_lives_on_is_refused_by_the_database(pipeli
                 "WHERE l.locktype = 'advisory' AND d.datname = current_database()"
             )
         with pipeline.connect() as connection:
-            RunLedger(connection, "successor", wait=timedelta(seconds=10))
+            RunLedger.begin(connection, "successor", wait=timedelta(seconds=10))
             zombie.go_on()
             exit_code, output = zombie.wait()
     assert exit_code == EXIT_NEEDS_ATTENTION, output

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from tests.faults.stopped import stopped_at
 from tests.integration.test_aggregate import event
 from tests.pipeline import Pipeline, bound_by_permissions, make_topic, submit
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
+from web_traffic.guard import examine, fingerprint
+from web_traffic.kafka import describe_topic
 
 
 def delete_records(pipeline: Pipeline, before: int, partition: int = 0) -> None:
@@ -69,6 +73,34 @@ def test_a_damaged_checkpoint_is_refused_and_rebuilt_without_losing_or_doubling_
     rebuilt = pipeline.run(REBUILD_CHECKPOINT="true")
     assert (rebuilt["superseded"], rebuilt["emitted"], rebuilt["open_after"]) == (1, 3, 1)
     assert sorted(pipeline.windows().values()) == [1, 3]
+    recount = pipeline.recount()
+    assert recount.is_right, recount
+
+
+def test_an_examination_changes_nothing_even_if_the_checkpoint_is_to_be_rebuilt(pipeline: Pipeline) -> None:
+    pipeline.checkpoint.mkdir(parents=True)
+    (pipeline.checkpoint / "metadata").write_text("not of Spark")
+    settings = replace(pipeline.settings, rebuild_checkpoint=True)
+    topic = describe_topic(settings)
+    with pipeline.connect() as connection:
+        examine(settings, connection, topic, fingerprint(settings, topic, "1 minute", "4.0.0"))
+    assert [file.name for file in pipeline.checkpoint.iterdir()] == ["metadata"]
+    assert list(pipeline.checkpoint.parent.glob("*.replaced-*")) == []
+
+
+@pytest.mark.parametrize(("point", "set_aside"), [("examined", 0), ("before offsets", 1)])
+def test_a_rebuild_that_is_killed_before_or_after_it_sets_the_checkpoint_aside_is_repeated_and_loses_nothing(
+    pipeline: Pipeline, point: str, set_aside: int
+) -> None:
+    pipeline.produce(event("00:01"), event("00:07"))
+    pipeline.run()
+    with stopped_at(pipeline, point, REBUILD_CHECKPOINT="true") as run:
+        run.kill("group")
+    assert len(list(pipeline.checkpoint.parent.glob(f"{pipeline.checkpoint.name}.replaced-*"))) == set_aside
+    assert pipeline.checkpoint.exists() == (not set_aside)
+    pipeline.produce(event("00:08"), event("00:13"))
+    pipeline.run(REBUILD_CHECKPOINT="true")
+    assert sorted(pipeline.windows().values()) == [1, 2]
     recount = pipeline.recount()
     assert recount.is_right, recount
 

@@ -170,7 +170,7 @@ def test_a_run_of_another_time_commits_nothing_to_a_restored_database(stack: Sta
     with stopped_at(pipeline, "offsets logged") as run:
         copy.restore()
         with pipeline.connect() as connection:
-            assert RunLedger(connection, "successor").run_id == 2
+            assert RunLedger.begin(connection, "successor").run_id == 2
         run.go_on()
         exit_code, output = run.wait()
     assert exit_code == EXIT_NEEDS_ATTENTION, output

@@ -26,11 +26,11 @@ MOMENT = timedelta(milliseconds=100)
 
 
 def live(connection: Connection) -> object:
-    return RunLedger(connection, "a live run", MOMENT)
+    return RunLedger.begin(connection, "a live run", MOMENT)
 
 
 def restatement(connection: Connection) -> object:
-    return RestatementLedger(
+    return RestatementLedger.begin(
         connection, "a restatement", RestateSettings.from_environment(interval("00:00", "00:15")), MOMENT
     )
 
@@ -113,7 +113,7 @@ def test_a_wait_may_be_longer_than_a_statement_may_take(first: Connection, secon
     second.execute("SET statement_timeout = '50ms'")
     second.commit()
     with pytest.raises(RunInProgress):
-        RunLedger(second, "the second", timedelta(milliseconds=300))
+        RunLedger.begin(second, "the second", timedelta(milliseconds=300))
     assert second.execute("SHOW statement_timeout").fetchone() == ("50ms",)
 
 

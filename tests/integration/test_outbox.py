@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from web_traffic.alerts import Incident, recover, report
 from web_traffic.alerts.channels import Apprise, ChannelDown
 from web_traffic.alerts.message import Message
 from web_traffic.alerts.offline import FILE
-from web_traffic.alerts.store import close_incidents, deliver, open_incident
+from web_traffic.alerts.store import close_incidents, deliver, open_incident, overdue_since
 from web_traffic.settings import AlertSettings
 
 AN_INCIDENT = Incident("a dag/a task", "a task failed", "it broke", "mend it", failure="run 1")
@@ -74,6 +74,20 @@ def test_a_failure_counts_once_whoever_reports_it_and_also_after_its_end(
     open_incident(connection, replace(AN_INCIDENT, failure="run 3", at=now()), ["recorder"])
     deliver(connection, [channel])
     assert len({message.id for message in channel.messages}) == 3
+
+
+@pytest.mark.parametrize(("key", "is_explained"), [("web_traffic/aggregate", True), ("web_traffic/redrive", False)])
+def test_a_failure_explains_that_nothing_was_checked_unless_it_holds_up_its_own_run_only(
+    connection: psycopg.Connection[Any], key: str, is_explained: bool
+) -> None:
+    connection.execute(
+        "INSERT INTO etl.quality_result (checked_at, run_name, table_name, rule, dimension, severity, status, "
+        "condition, checked, offenders, sample) VALUES (now() - interval '1 hour', 'a run', "
+        "'aggregated_web_traffic', 'a rule', 'validity', 'warn', 'passed', 'no offender', 1, 0, '[]')"
+    )
+    assert overdue_since(connection, timedelta(minutes=20)) is not None
+    open_incident(connection, replace(AN_INCIDENT, key=key), [])
+    assert (overdue_since(connection, timedelta(minutes=20)) is None) == is_explained
 
 
 def test_what_is_not_open_does_not_recover(connection: psycopg.Connection[Any]) -> None:

@@ -188,6 +188,24 @@ def test_pipeline_shows_the_books_of_the_run_that_a_link_names(shown: Shown) -> 
     assert data["delay"] == [{"at": NOON.timestamp(), "seconds": 540}]
 
 
+@pytest.mark.parametrize("name", ["scheduled__1", "web_traffic/scheduled__1"])
+def test_a_link_finds_its_run_whether_or_not_the_name_has_the_id_of_the_dag(shown: Shown, name: str) -> None:
+    shown.execute(INSERT_RUN, (name, NOON, NOON + 9 * MINUTES, NOON), ("a_dag/scheduled__1", NOON, NOON, NOON))
+    with reading(shown.reader) as connection:
+        assert [run["name"] for run in pipeline(connection, HOUR, name)["named"]] == [name]
+
+
+def test_a_link_to_a_restatement_passes_over_a_live_run_of_the_same_name(shown: Shown) -> None:
+    shown.execute(
+        "INSERT INTO etl.run (name, status, started_at, kind, windows_changed) "
+        "VALUES ('web_traffic/scheduled__1', 'succeeded', %s, 'restate', 0)",
+        (NOON,),
+    )
+    shown.execute(INSERT_RUN, ("web_traffic/scheduled__1", NOON + MINUTES, NOON + 2 * MINUTES, NOON))
+    with reading(shown.reader) as connection:
+        assert restatements(connection, HOUR, "web_traffic/scheduled__1")["run"]["run_id"] == 1
+
+
 def test_lag_is_what_no_batch_has_read(shown: Shown) -> None:
     shown.pipeline.produce(*[b"{}"] * 7)
     shown.execute(INSERT_RUN, ("run", NOON, NOON, NOON))

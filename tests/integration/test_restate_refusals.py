@@ -162,9 +162,9 @@ def test_one_that_has_lost_its_lock_and_lives_on_can_not_write(late: Pipeline) -
 def test_another_one_waits_its_turn_and_says_whom_it_waited_for_in_vain(pipeline: Pipeline) -> None:
     request = RestateSettings.from_environment(interval("00:00", "00:15"))
     with pipeline.connect() as first, pipeline.connect() as second:
-        RestatementLedger(first, "first", request)
+        RestatementLedger.begin(first, "first", request)
         with pytest.raises(RunInProgress, match="another restatement is in progress"):
-            RestatementLedger(second, "second", request, wait=timedelta(milliseconds=100))
+            RestatementLedger.begin(second, "second", request, wait=timedelta(milliseconds=100))
 
 
 END_OFFSETS = """

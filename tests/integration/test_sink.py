@@ -37,7 +37,7 @@ def connection(pipeline: Pipeline) -> Iterator[Connection]:
 def run(pipeline: Pipeline) -> RunKey:
     """Return the run that the pipeline belongs to."""
     with pipeline.connect() as connection:
-        return RunLedger(connection, "test").key
+        return RunLedger.begin(connection, "test").key
 
 
 def at(time: str) -> datetime:

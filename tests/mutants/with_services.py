@@ -169,6 +169,22 @@ MUTANTS = (
         "test_a_rebuilt_checkpoint_counts_an_open_window_from_its_earliest_event",
     ),
     Mutant(
+        "an examination sets the checkpoint aside",
+        f"{DOMAIN}/guard.py",
+        "    if settings.rebuild_checkpoint:\n",
+        "    if settings.rebuild_checkpoint:\n        checkpoint.folder.rename(f'{checkpoint.folder}.aside')\n",
+        "integration/test_guard.py",
+        "test_an_examination_changes_nothing_even_if_the_checkpoint_is_to_be_rebuilt",
+    ),
+    Mutant(
+        "a link to a restatement leads to a live run of its name",
+        f"{DOMAIN}/page/restatements.py",
+        'kind="restate"',
+        "kind=None",
+        "integration/test_page.py",
+        "test_a_link_to_a_restatement_passes_over_a_live_run_of_the_same_name",
+    ),
+    Mutant(
         "a log that is shorter than before is not suspected",
         f"{DOMAIN}/marks.py",
         "_changed(settings, topic, newest) | _behind_the_end(topic, newest)",

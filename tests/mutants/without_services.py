@@ -71,7 +71,7 @@ MUTANTS = (
     ),
     Mutant(
         "tasks are retried whatever the cause",
-        "dags/web_traffic.py",
+        "plugins/web_traffic_airflow/defaults.py",
         '        "retry_policy": BY_CAUSE,\n',
         "",
         "dags/test_web_traffic.py",
@@ -80,10 +80,18 @@ MUTANTS = (
     Mutant(
         "quality is not checked when Spark was skipped",
         "dags/web_traffic.py",
-        "TriggerRule.NONE_FAILED",
-        "TriggerRule.ALL_SUCCESS",
+        "TriggerRule.NONE_FAILED\n",
+        "TriggerRule.ALL_SUCCESS\n",
         "dags/test_web_traffic.py",
         "test_tasks_follow_one_another_and_quality_is_checked_also_when_spark_was_skipped",
+    ),
+    Mutant(
+        "runs of two DAGs have one name",
+        "plugins/web_traffic_airflow/naming.py",
+        'f"{dag_id}/{run_id}"',
+        "run_id",
+        "unit/plugins/test_naming.py",
+        "test_the_runs_of_midnight_of_two_dags_have_two_names",
     ),
     Mutant(
         "data loss is accepted by default",

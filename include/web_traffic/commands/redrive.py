@@ -87,7 +87,7 @@ def _run(
             choose(page, settings, report)
         yield from report.lines("would go back")
     else:
-        redriver = Redriver(settings, RedriveLedger.alone(connection), selector, _tell)
+        redriver = Redriver.begin(settings, RedriveLedger.alone(connection), selector, _tell)
         redriver.settle(options.assume)
         yield from redriver.redrive(pages).lines("went back")
 

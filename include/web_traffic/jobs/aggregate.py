@@ -22,6 +22,7 @@ from web_traffic.jobs.damage import damage_is_refused
 from web_traffic.kafka import describe_topic
 from web_traffic.kafka_client import KafkaUnavailable
 from web_traffic.marks import last_records
+from web_traffic.rebuild import set_aside
 from web_traffic.settings import Settings
 from web_traffic.source import FIGURES, decode_records, read_stream
 from web_traffic.warehouse.connection import connect
@@ -38,19 +39,23 @@ log = logging.getLogger(__name__)
 def aggregate(settings: Settings) -> Summary:
     """Bring the stream up to the records that are there now, close the run's books, and return them."""
     phases: dict[str, float] = {}
+    checkpoint = Checkpoint(settings.checkpoint_location)
     with connect(settings) as connection:
         require_schema(connection)
         require_result_table(connection)
-        ledger = RunLedger(connection, settings.run_name)
+        ledger = RunLedger.begin(connection, settings.run_name)
         try:
             with timed(phases, "guard"):
                 topic = describe_topic(settings)
                 made_with = fingerprint(settings, topic, WATERMARK_DELAY, pyspark.__version__)
                 start = examine(settings, connection, topic, made_with)
+                fault_point("examined")
+                if settings.rebuild_checkpoint:
+                    set_aside(checkpoint)
                 ledger.accept(start.gap, settings.max_clock_skew)
                 release_places(connection, topic.id, ledger.run_id, start.reused)
                 keep_unreadable(settings, topic.id, start.unreadable)
-                offsets, planned_at = Checkpoint(settings.checkpoint_location).next_start()
+                offsets, planned_at = checkpoint.next_start()
                 begins = topic.first_offsets | offsets
                 rejected = rejected_earlier(connection, topic.id, begins, planned_at)
                 unread = {name: range(begins[name], end) for name, end in topic.end_offsets.items()}

@@ -31,7 +31,7 @@ def restate(settings: Settings, request: RestateSettings) -> Summary:
     with connect(settings) as connection:
         require_schema(connection)
         require_result_table(connection)
-        ledger = RestatementLedger(connection, settings.run_name, request)
+        ledger = RestatementLedger.begin(connection, settings.run_name, request)
         try:
             with timed(phases, "plan"):
                 topic = describe_topic(settings)

@@ -23,7 +23,7 @@ def pipeline(connection: Connection, within: Range, name: str = "", before: int 
         "bucket_seconds": within.bucket / timedelta(seconds=1),
         "lag": ask(connection, "lag_per_bucket", **within.parameters()),
         "delay": ask(connection, "delay_per_bucket", **within.parameters()),
-        "named": ask(connection, "run_by_name", name=name) if name else [],
+        "named": ask(connection, "run_by_name", name=name, kind=None) if name else [],
         "runs": runs[:LISTED],
         "more_before": runs[LISTED - 1]["run_id"] if len(runs) > LISTED else None,
     }

@@ -12,7 +12,7 @@ def restatements(connection: Connection, within: Range, name: str = "") -> dict[
     """Return what Restatements shows, with the changes of the run called `name`, or else of the newest with any."""
     runs = ask(connection, "restatements", **within.parameters(), listed=LISTED)
     if name:
-        shown = ask(connection, "run_by_name", name=name)
+        shown = ask(connection, "run_by_name", name=name, kind="restate")
     else:
         shown = [run for run in runs if run["windows_changed"] and not run["dry_run"]]
     return {

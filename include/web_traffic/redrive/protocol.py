@@ -18,6 +18,7 @@ it only once itself, ahead of its first step, so it can't lock out the later one
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Self
 from uuid import uuid4
 
 from web_traffic.errors import NeedsAttention
@@ -38,13 +39,25 @@ class Untraceable(NeedsAttention):
 class Redriver:
     """Sends rejected events back, in redrives of one page of candidates each."""
 
-    def __init__(self, settings: Settings, ledger: RedriveLedger, selector: str, tell: Callable[[str], None]) -> None:
-        """Lock out earlier processes. `ledger` must be held alone; `selector` is kept with each redrive."""
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: RedriveLedger,
+        topic: RedriveTopic,
+        selector: str,
+        tell: Callable[[str], None],
+    ) -> None:
+        """Take a ledger that is held alone, and the topic once it is open; `selector` is kept with each redrive."""
         self._settings = settings
         self._ledger = ledger
+        self._topic = topic
         self._selector = selector
         self._tell = tell
-        self._topic = RedriveTopic(settings)
+
+    @classmethod
+    def begin(cls, settings: Settings, ledger: RedriveLedger, selector: str, tell: Callable[[str], None]) -> Self:
+        """Lock out earlier processes. `ledger` must be held alone."""
+        return cls(settings, ledger, RedriveTopic.open(settings), selector, tell)
 
     def settle(self, assume: str | None) -> None:
         """Bring the ledger up to what is in the topic.

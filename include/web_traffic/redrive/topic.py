@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -62,24 +62,30 @@ class RedriveTopic:
     and locks it out.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        """Fence earlier processes; afterwards each of their transactions is either committed or aborted."""
+    def __init__(self, settings: Settings, producer: Producer) -> None:
+        """Take a producer whose transactional id is open."""
         self._settings = settings
+        self._producer = producer
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Fence earlier processes; afterwards each of their transactions is either committed or aborted."""
         database = urlsplit(settings.postgres_url).path.strip("/")
         transactional_id = f"web_traffic_redrive.{database}.{settings.kafka_topic}"
-        self._producer = Producer(
+        producer = Producer(
             _PRODUCER
             | {"bootstrap.servers": settings.kafka_url, "transactional.id": transactional_id, "logger": _SILENCE}
         )
-        with self._explained():
-            self._producer.init_transactions(TIMEOUT_SECONDS)
+        with _explained(settings):
+            producer.init_transactions(TIMEOUT_SECONDS)
+        return cls(settings, producer)
 
     def send(self, redrive_id: UUID, records: Sequence[Record], topic: Topic) -> None:
         """Send all records in one transaction, each to the partition that it came from.
 
         Raises `TooLarge` when it was aborted for good; after any other error it is not known whether it was committed.
         """
-        with self._explained():
+        with _explained(self._settings):
             self._producer.begin_transaction()
             for record in records:
                 self._producer.produce(
@@ -89,7 +95,7 @@ class RedriveTopic:
                     headers=[(REDRIVEN_FROM, str(record.place).encode()), (REDRIVE_ID, str(redrive_id).encode())],
                 )
             if self._producer.flush(SEND_SECONDS + 1):
-                raise self._unavailable("no answer")
+                raise _unavailable(self._settings, "no answer")
             fault_point("redrive sent")
             self._commit(records, topic)
 
@@ -107,18 +113,20 @@ class RedriveTopic:
                 "topic's max.message.bytes, or select other events"
             ) from error
 
-    def _unavailable(self, reason: str) -> KafkaUnavailable:
-        return KafkaUnavailable(f"Kafka at {self._settings.kafka_url} does not do its part ({reason}): is it up?")
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except KafkaException as error:
-            cause: KafkaError = error.args[0]
-            if cause.code() in _FENCED:
-                raise RedriveTakenOver("another redrive has taken over: wait for its end, then start again") from error
-            raise self._unavailable(cause.str()) from error
+def _unavailable(settings: Settings, reason: str) -> KafkaUnavailable:
+    return KafkaUnavailable(f"Kafka at {settings.kafka_url} does not do its part ({reason}): is it up?")
+
+
+@contextmanager
+def _explained(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except KafkaException as error:
+        cause: KafkaError = error.args[0]
+        if cause.code() in _FENCED:
+            raise RedriveTakenOver("another redrive has taken over: wait for its end, then start again") from error
+        raise _unavailable(settings, cause.str()) from error
 
 
 def redriven_records(settings: Settings, start: Offsets, tell: Callable[[str], None]) -> Iterator[Redriven]:

@@ -1,7 +1,7 @@
 """The record of one restatement, and the one transaction by which it replaces what differs."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import psycopg
@@ -12,7 +12,7 @@ from web_traffic.restatement.interval import NotIdle, Plan, require_sealed
 from web_traffic.restatement.reading import RetentionGap
 from web_traffic.settings import RestateSettings
 from web_traffic.statements import statements_beside
-from web_traffic.warehouse.ledger import Summary, fail_run
+from web_traffic.warehouse.ledger import RunKey, Summary, fail_run
 from web_traffic.warehouse.locks import Lock, RunInProgress, lock_pipeline, take_turn
 from web_traffic.warehouse.staging import RowsHeldBack, StagedWindowsLost
 
@@ -30,19 +30,24 @@ class RestatementLedger:
     The connection that holds the lock is the one that commits, so who has lost the lock can't write any more.
     """
 
-    def __init__(
-        self,
+    def __init__(self, connection: psycopg.Connection[Any], request: RestateSettings, key: RunKey) -> None:
+        """Take a restatement that `begin` has entered, and the connection that holds its lock."""
+        self._connection = connection
+        self._request = request
+        self._key = key
+
+    @classmethod
+    def begin(
+        cls,
         connection: psycopg.Connection[Any],
         name: str,
         request: RestateSettings,
         wait: timedelta = RESTATEMENT_WAIT,
-    ) -> None:
+    ) -> Self:
         """Wait for the restatement before, if there is one, and enter this one as running.
 
         Raises `RunInProgress` if the wait was in vain.
         """
-        self._connection = connection
-        self._request = request
         take_turn(connection, Lock.RESTATEMENT, wait, RunInProgress)
         run = {
             "name": name,
@@ -50,11 +55,19 @@ class RestatementLedger:
             "dry_run": request.dry_run,
             "closes_idle_windows": request.interval is None,
         }
-        self.run_id: int
-        self.started_at: datetime
-        """The restatement's clock: an event that is ahead of it is from the future, whatever its Kafka timestamp."""
         with connection.transaction():
-            [(self.run_id, self.started_at)] = connection.execute(statement("open_restatement"), run).fetchall()
+            [key] = connection.execute(statement("open_restatement"), run).fetchall()
+        return cls(connection, request, RunKey(*key))
+
+    @property
+    def run_id(self) -> int:
+        """Number of the restatement in `etl.run`."""
+        return self._key.run_id
+
+    @property
+    def started_at(self) -> datetime:
+        """The restatement's clock: an event that is ahead of it is from the future, whatever its Kafka timestamp."""
+        return self._key.started_at
 
     def note(self, plan: Plan, max_clock_skew: timedelta) -> None:
         """Note the interval and the records from which it will be counted, and what it knows of the live run."""

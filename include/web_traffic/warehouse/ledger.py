@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 from uuid import UUID
 
 import psycopg
@@ -59,15 +59,21 @@ class RunLedger:
     belongs to the newest run: should a run lose its connection but live on, its commits are refused.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], name: str, wait: timedelta = RUN_WAIT) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], key: RunKey) -> None:
+        """Take a run that `begin` has entered, and the connection that holds its lock."""
+        self._connection = connection
+        self.key = key
+
+    @classmethod
+    def begin(cls, connection: psycopg.Connection[Any], name: str, wait: timedelta = RUN_WAIT) -> Self:
         """Wait for the run before, if there is one, and enter this one as running.
 
         A run that was left open is marked as failed. Raises `RunInProgress` if the wait was in vain.
         """
-        self._connection = connection
         take_turn(connection, Lock.LIVE_RUN, wait, RunInProgress)
         with connection.transaction():
-            self.key = RunKey(*connection.execute(statement("open_run"), {"name": name}).fetchall()[0])
+            [key] = connection.execute(statement("open_run"), {"name": name}).fetchall()
+        return cls(connection, RunKey(*key))
 
     @property
     def run_id(self) -> int:
@@ -140,18 +146,26 @@ def _sum_if_known(figures: Iterable[int | None]) -> int | None:
     return None if None in known else sum(figure or 0 for figure in known)
 
 
-def run_summary(connection: Any, name: str, kind: Literal["live", "restate"] = "live") -> Summary | None:
+def has_closed(connection: psycopg.Connection[Any], query_id: UUID, batch_id: int) -> bool:
+    """Whether a batch is in closed books."""
+    closed = "SELECT 1 FROM etl.run WHERE query_id = %s AND last_batch >= %s AND status = 'succeeded' LIMIT 1"
+    with connection.transaction():
+        return connection.execute(closed, (query_id, batch_id)).fetchone() is not None
+
+
+def run_summary(
+    connection: psycopg.Connection[Any], name: str, kind: Literal["live", "restate"] = "live"
+) -> Summary | None:
     """Return the newest record of the run called `name`."""
     return _summary(connection, "run_summary", {"name": name, "kind": kind})
 
 
-def take_share(connection: Any, name: str) -> Summary | None:
+def take_share(connection: psycopg.Connection[Any], name: str) -> Summary | None:
     """Return the restatement that has served the run called `name` along with its own, if one has; it does so once."""
     return _summary(connection, "take_share", {"run_name": name})
 
 
-def _summary(connection: Any, name: str, parameters: dict[str, str]) -> Summary | None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement(name).decode(), parameters)
-        row = cursor.fetchone()
+def _summary(connection: psycopg.Connection[Any], name: str, parameters: dict[str, str]) -> Summary | None:
+    with connection.transaction():
+        row = connection.execute(statement(name), parameters).fetchone()
     return row[0] if row else None

@@ -21,7 +21,7 @@ def test_an_error_is_one_mail_however_often_it_comes_and_one_when_it_is_over(
     assert recovered["In-Reply-To"] == opened["Message-ID"]
     body, farewell = text(opened), text(recovered)
     assert "Error:     RuntimeError: it broke: password=***, event {…}\n" in body
-    assert f"Run:       {task['dag_run_id']}\n" in body
+    assert f"Run:       trouble/{task['dag_run_id']}\n" in body
     assert "Next step: see the end of the log, then clear the task" in body
     assert f"Log:       {stack.airflow_url}/dags/trouble/runs/" in body
     assert "(2 in all)" in farewell

@@ -2,11 +2,13 @@
 
 import json
 import logging
+import re
 from typing import Any
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from local_stack.environment import REPO
 from web_traffic.settings import SettingsError
 from web_traffic_airflow.connections import job_environment, job_settings
 
@@ -18,6 +20,12 @@ def connect(patch: pytest.MonkeyPatch, kafka: dict[str, Any] | None = None, **da
     """Set both connections as an administrator may do: by environment."""
     patch.setenv("AIRFLOW_CONN_KAFKA_DEFAULT", json.dumps({"conn_type": "kafka", "extra": KAFKA | (kafka or {})}))
     patch.setenv("AIRFLOW_CONN_POSTGRES_DEFAULT", json.dumps({"conn_type": "postgres"} | DATABASE | database))
+
+
+def test_the_plugin_opens_the_database_in_one_place() -> None:
+    opens = re.compile(r"PostgresHook|warehouse\.connection|psycopg\.connect\b")
+    files = (REPO / "plugins").rglob("*.py")
+    assert [file.name for file in files if opens.search(file.read_text())] == ["connections.py"]
 
 
 def test_the_addresses_and_the_login_are_those_of_the_connections(monkeypatch: pytest.MonkeyPatch) -> None:

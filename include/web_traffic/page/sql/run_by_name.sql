@@ -1,4 +1,5 @@
--- The runs of one name, newest first: a retry of a task is a run of its own.
+-- The runs of one name, newest first: a retry of a task is a run of its own. `kind` is the only one wanted, or NULL: an
+-- interval that the live DAG has counted and a backfill has restated has runs of both kinds under one name.
 SELECT
     run_id,
     name,
@@ -25,6 +26,6 @@ SELECT
     nullif(watermark, '-infinity') AS watermark,
     nullif(sealed_until, '-infinity') AS sealed_until
 FROM etl.run
-WHERE name = %(name)s
+WHERE name = %(name)s AND (cast(%(kind)s AS text) IS NULL OR kind = %(kind)s)
 ORDER BY run_id DESC
 LIMIT 10;

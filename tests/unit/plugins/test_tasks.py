@@ -1,0 +1,48 @@
+"""Which task of the DAG comes next."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from web_traffic.errors import NeedsAttention
+from web_traffic_airflow import tasks
+
+INTERVAL = {"restate_from": "2026-03-29T00:00:00Z", "restate_to": "2026-03-29T01:00:00Z"}
+REASON = {"redrive_reasons": ["from the future"]}
+SINCE = {"redrive_since": "2026-03-29T00:00:00Z"}
+
+
+def run(run_type: str = "manual") -> Any:
+    return SimpleNamespace(dag_id="web_traffic", run_id="a run", run_type=run_type)
+
+
+@pytest.mark.parametrize(
+    ("run_type", "params", "first"),
+    [
+        ("scheduled", None, "new_offsets"),
+        ("manual", {}, "new_offsets"),
+        ("manual", INTERVAL, "restate"),
+        ("backfill", {}, "restate"),
+        ("manual", REASON, "redrive"),
+        ("manual", SINCE, "redrive"),
+        ("manual", INTERVAL | SINCE, "redrive"),
+    ],
+)
+def test_a_run_begins_with_what_the_form_asks_for(run_type: str, params: dict[str, Any] | None, first: str) -> None:
+    assert tasks.choose.function(params=params, dag_run=run(run_type)) == first
+
+
+def test_a_form_that_contradicts_itself_is_refused_before_anything_is_sent_back() -> None:
+    with pytest.raises(NeedsAttention, match="dry_run is for restatements only"):
+        tasks.choose.function(params=REASON | {"dry_run": True}, dag_run=run())
+
+
+@pytest.mark.parametrize(("params", "work"), [(REASON, "new_offsets"), (REASON | SINCE | INTERVAL, "restate")])
+def test_after_a_redrive_the_run_does_its_work(
+    monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], work: str
+) -> None:
+    sent = []
+    monkeypatch.setattr(tasks, "send_back", lambda *selection: sent.append(selection))
+    assert tasks.redrive.function(params=params, dag_run=run()) == work
+    assert sent == [("web_traffic/a run", ["from the future"], params.get("redrive_since"))]
