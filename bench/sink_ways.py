@@ -67,7 +67,7 @@ def prepare(way: str, settings: Settings) -> Callable[[DataFrame, int], None]:
             run = RunLedger.begin(connection, "bench").key
         query = uuid4()
         return lambda windows, number: write_batch(
-            windows, Batch(query, number, datetime.now(UTC), {}, {}, None), run, settings
+            windows, Batch(query, number, datetime.now(UTC), {}, {}, None), run, {}, settings
         )
     if way == "driver":
         return lambda windows, _: copy_from_the_driver(windows, settings)
