@@ -5,7 +5,7 @@ here, so an event is judged the same way whoever asks.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
@@ -14,9 +14,6 @@ import pyarrow.compute as pc
 
 from web_traffic import event_times
 from web_traffic.reasons import Reason
-from web_traffic.settings import WINDOW
-
-WINDOW_MINUTES = WINDOW // timedelta(minutes=1)
 
 RECORDS = pa.schema([("value", pa.binary()), ("accepted_until", event_times.MICROSECONDS)])
 """Input of `judge`: the Kafka value, and the latest event time that is not from the future."""

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from web_traffic.arrow import spark_ddl
-from web_traffic.events import EVENTS, WINDOW_MINUTES, Judged
+from web_traffic.events import EVENTS, Judged
 from web_traffic.reasons import Reason
+from web_traffic.window_length import WINDOW_MINUTES
 
 COUNTS = pa.schema(
     [

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from web_traffic.events import WINDOW_MINUTES
+from web_traffic.window_length import WINDOW_MINUTES
 
 WATERMARK = timedelta(minutes=1)
 WATERMARK_DELAY = f"{WATERMARK // timedelta(minutes=1)} minute"
@@ -22,7 +22,7 @@ HIT_COLUMNS = {
 
 
 def count_hits(hits: DataFrame) -> DataFrame:
-    """Sum pre-counted hits (`precount.COUNTS`) by 5-minute window of event time, host and referrer, as `HIT_COLUMNS`.
+    """Sum pre-counted hits (`precount.COUNTS`) by window of event time, host and referrer, as `HIT_COLUMNS`.
 
     On a stream in append mode a window comes out once, when the watermark (the newest event time of the batches
     before, less `WATERMARK_DELAY`) has reached its end; hits of a window that the watermark has passed are dropped.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from web_traffic.recount.counting import Expected, Window
-from web_traffic.recount.rules import WINDOW_US, written
+from web_traffic.recount.rules import written
 
 _SAMPLES = 5
 
@@ -116,7 +116,7 @@ def compare(expected: Expected, found: Counter[Window], sealed_until_us: int | N
         difference = Difference(window, expected.windows[window], found[window])
         if difference.expected == difference.found:
             continue
-        if difference.found > difference.expected and window[0] + WINDOW_US <= expected.unsure_until_us:
+        if difference.found > difference.expected and window[0] < expected.unsure_until_us:
             recount.left_out.add(difference)
         elif not difference.found:
             recount.missing.add(difference)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from json import JSONDecoder
 from typing import Any, NamedTuple, NoReturn
 
-WINDOW_US = 300_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(
     r"""
@@ -30,10 +29,9 @@ class Hit(NamedTuple):
     host: str
     referrer: str | None
 
-    @property
-    def window_us(self) -> int:
-        """Start of its 5-minute window."""
-        return self.event_us - self.event_us % WINDOW_US
+    def window_us(self, length_us: int) -> int:
+        """Return the start of its window, if windows have this length."""
+        return self.event_us - self.event_us % length_us
 
 
 class Rejected(NamedTuple):

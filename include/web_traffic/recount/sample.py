@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -10,7 +10,7 @@ import psycopg
 from web_traffic.recount.counting import FIRST_KAFKA_MS, tally
 from web_traffic.recount.rules import microseconds
 from web_traffic.recount.sources import RecountImpossible, as_batch, offset_ranges, read_topic, rejected_times
-from web_traffic.settings import Settings
+from web_traffic.settings import Interval, Settings
 from web_traffic.statements import statements_beside
 
 statement = statements_beside(__file__)
@@ -22,7 +22,7 @@ def recount_window(
     settings: Settings,
     connection: psycopg.Connection[Any],
     topic_id: str,
-    window_start: datetime,
+    window: Interval,
     first_offsets: Mapping[str, int],
 ) -> Counter[tuple[str, str | None]]:
     """Count the hits of a sealed window again from the topic, by host and referrer.
@@ -32,7 +32,7 @@ def recount_window(
     the window take part: in none of them was it late. Raises `RecountImpossible` when Kafka does not hold the records
     any more, or when they are too many.
     """
-    about = {"window_start": window_start, "skew": settings.max_clock_skew}
+    about = {"window_start": window.start, "window_end": window.end, "skew": settings.max_clock_skew}
     with connection.transaction():
         rows = connection.execute(statement("window_batches"), about).fetchall()
     batches = [as_batch(*row) for *row, _ in rows]
@@ -50,7 +50,7 @@ def recount_window(
         rejected_us = rejected_times(connection, topic_id, starts)
     skew_us = settings.max_clock_skew // timedelta(microseconds=1)
     tallies = tally(read_topic(settings, ranges), batches, skew_us, rejected_us)
-    window_us = microseconds(window_start)
+    window_us = microseconds(window.start)
     hits: Counter[tuple[str, str | None]] = Counter()
     for counted in tallies:
         for (start_us, host, referrer), number in counted.hits.items():

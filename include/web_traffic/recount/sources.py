@@ -169,6 +169,7 @@ def as_batch(
     end_offsets: dict[str, int],
     watermark_us: int | None,
     planned_us: int,
+    window_us: int | None,
     read: int | None = None,
     rejected: int | None = None,
     future: int | None = None,
@@ -177,11 +178,17 @@ def as_batch(
     gap: dict[str, list[int]] | None = None,
     topic_id: str | None = None,
 ) -> Batch:
-    """Return a row of the ledger as a batch; of its gap, what is of its own topic."""
+    """Return a row of the ledger as a batch; of its gap, what is of its own topic.
+
+    Raises `RecountImpossible` when the ledger does not say how long its windows are.
+    """
     own_gap = {int(name): (first, end) for name, (first, end) in (gap or {}).items() if name.isdecimal()}
     offsets = _by_number(start_offsets), _by_number(end_offsets)
     figures = read, rejected, future, max_clock_skew_us
-    return Batch(query_id, batch_id, *offsets, watermark_us, planned_us, *figures, run_id, own_gap, topic_id)
+    length_us = _require_length(window_us)
+    return Batch(
+        query_id, batch_id, *offsets, watermark_us, planned_us, length_us, *figures, run_id, own_gap, topic_id
+    )
 
 
 def _restatement(
@@ -192,6 +199,7 @@ def _restatement(
     start_offsets: dict[str, int],
     end_offsets: dict[str, int],
     closes_idle_windows: bool,
+    window_us: int | None,
     max_clock_skew_us: int | None,
     known_query_id: str | None,
     known_batch: int | None,
@@ -204,9 +212,16 @@ def _restatement(
         _by_number(start_offsets),
         _by_number(end_offsets),
         closes_idle_windows,
+        _require_length(window_us),
         max_clock_skew_us,
         None if known_query_id is None or known_batch is None else (known_query_id, known_batch),
     )
+
+
+def _require_length(window_us: int | None) -> int:
+    if window_us is None:
+        raise RecountImpossible("etl.checkpoint does not say how long windows are")
+    return window_us
 
 
 def _by_number(offsets: dict[str, int]) -> dict[int, int]:

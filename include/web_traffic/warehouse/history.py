@@ -9,6 +9,7 @@ import psycopg
 
 from web_traffic.checkpoint import Offsets
 from web_traffic.statements import statements_beside
+from web_traffic.window_length import WINDOW
 
 statement = statements_beside(__file__)
 NEWEST_BATCHES = 100
@@ -92,5 +93,6 @@ def read_rebuild_span(connection: psycopg.Connection[Any], topic_id: str) -> Spa
     None if no batch has read the topic. Slow with years of batches, so ask only when there is need.
     """
     with connection.transaction():
-        row = connection.execute(statement("rebuild_range"), {"topic_id": topic_id}).fetchone()
+        about = {"topic_id": topic_id, "window_length": WINDOW}
+        row = connection.execute(statement("rebuild_range"), about).fetchone()
     return Span(*row) if row else None

@@ -7,7 +7,7 @@ WITH windows AS (
     SELECT w.window_start, w.host, sum(w.num_hits) AS hits
     FROM public.aggregated_web_traffic AS w
     INNER JOIN scope
-        ON w.window_start > greatest(scope.since, scope.until - interval '22 hours') - interval '5 minutes' AND w.window_start <= scope.until - interval '5 minutes'
+        ON w.window_start > greatest(scope.since, scope.until - interval '22 hours') - scope.window_length AND w.window_start <= scope.until - scope.window_length
     GROUP BY w.window_start, w.host
 ),
 
