@@ -34,7 +34,7 @@ def run_scope(settings: Settings, connection: psycopg.Connection[Any]) -> Scope:
     Changes nothing. Raises `KafkaUnavailable` or `TopicMissing` when the topic can't be asked.
     """
     with connection.transaction():
-        [(run_id, since, until)] = connection.execute(statement("run_scope")).fetchall()
+        [(run_id, since, until)] = connection.execute(statement("run_scope"), {"window_length": WINDOW}).fetchall()
     topic = describe_topic(settings)
     observed: dict[str, Any] = {"end_offsets": topic.end_offsets, "waiting": _waiting(settings, topic)}
     if newest_event_at := _newest_event_at(settings, topic):
