@@ -21,6 +21,9 @@ RECORDS = pa.schema([("value", pa.binary()), ("accepted_until", event_times.MICR
 EVENTS = pa.schema([("event_time", event_times.MICROSECONDS), ("host", pa.string()), ("referrer", pa.string())])
 """Output of `parse_all`, a row for each value."""
 
+KEYS = tuple(EVENTS.names[1:])
+"""What hits are counted by, beside the window."""
+
 
 class Event(NamedTuple):
     """A web-traffic event, as far as it is counted; other fields of the JSON object are skipped."""

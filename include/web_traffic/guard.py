@@ -13,6 +13,7 @@ import psycopg
 
 from web_traffic.checkpoint import Checkpoint, CheckpointError, Offsets
 from web_traffic.errors import NeedsAttention
+from web_traffic.events import KEYS
 from web_traffic.histories import CHECKS, Histories, look_at
 from web_traffic.kafka import Topic
 from web_traffic.losses import all_gaps, lost_records
@@ -41,7 +42,7 @@ def fingerprint(settings: Settings, topic: Topic, watermark_delay: str, spark_ve
         "topic id": topic.id,
         "window": f"{WINDOW_MINUTES} minutes",
         "watermark delay": watermark_delay,
-        "keys": "window, host, referrer",
+        "keys": ", ".join(("window", *KEYS)),
         "state partitions": str(settings.shuffle_partitions),
         "Spark": ".".join(spark_version.split(".")[:2]),
     }

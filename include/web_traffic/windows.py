@@ -5,6 +5,7 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from web_traffic.events import KEYS
 from web_traffic.window_length import WINDOW_MINUTES
 
 WATERMARK = timedelta(minutes=1)
@@ -14,8 +15,7 @@ WATERMARK_DELAY = f"{WATERMARK // timedelta(minutes=1)} minute"
 HIT_COLUMNS = {
     "window_start": "timestamptz",
     "window_end": "timestamptz",
-    "host": "text",
-    "referrer": "text",
+    **dict.fromkeys(KEYS, "text"),
     "num_hits": "int8",
 }
 """The columns of a closed window with their types in PostgreSQL; the hits are the last one."""
@@ -31,7 +31,7 @@ def count_hits(hits: DataFrame) -> DataFrame:
     return (
         hits.where(F.col("event_time").isNotNull())
         .withWatermark("event_time", WATERMARK_DELAY)
-        .groupBy(F.window("event_time", f"{WINDOW_MINUTES} minutes").alias("window"), "host", "referrer")
+        .groupBy(F.window("event_time", f"{WINDOW_MINUTES} minutes").alias("window"), *KEYS)
         .agg(F.sum("hits").alias("num_hits"))
         .select(F.col("window.start").alias(window_start), F.col("window.end").alias(window_end), *others)
     )

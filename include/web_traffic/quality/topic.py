@@ -102,5 +102,5 @@ def _observe_windows(
     except RecountImpossible as error:
         log.info("window %s is not recounted: %s", sampled_window, error)
         return observed
-    rows = [{"host": host, "referrer": referrer, "num_hits": number} for (host, referrer), number in hits.items()]
+    rows = [window._asdict() | {"num_hits": number} for window, number in hits.items()]
     return observed | {"sampled_window": sampled_window.isoformat(), "recount": rows}

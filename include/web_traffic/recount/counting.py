@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from web_traffic.recount.rules import Future, Hit, Rejected, classify, written
+from web_traffic.recount.rules import Future, Hit, Rejected, Window, classify, written
 
 WATERMARK_DELAY_MS = 60_000
 FIRST_KAFKA_MS = 1_293_840_000_000
@@ -14,9 +14,6 @@ REJECTED_EARLIER = Rejected("rejected earlier")
 
 Ranges = dict[int, tuple[int, int]]
 """First and last offset (exclusive) by partition."""
-
-Window = tuple[int, str, str | None]
-"""Window start in microseconds since the epoch, host, referrer."""
 
 
 class Place(NamedTuple):
@@ -108,7 +105,7 @@ class Tally:
             case Future():
                 self.future += 1
             case Hit():
-                self.hits[verdict.window_us(self.window_us), verdict.host, verdict.referrer] += 1
+                self.hits[verdict.window(self.window_us)] += 1
                 self.newest_us = max(verdict.event_us, self.newest_us or verdict.event_us)
 
 
@@ -190,14 +187,14 @@ def _expect_query(expected: Expected, query: list[tuple[Batch, Tally]]) -> None:
         expected.rejected += counted.rejected
         expected.future += counted.future
         for window, hits in counted.hits.items():
-            if window[0] + window_us <= emitted_until_us:
+            if window.start_us + window_us <= emitted_until_us:
                 expected.late += hits
             else:
                 accepted[window] += hits
         emitted_until_us = watermark_us
         newest_us = max(newest_us, counted.newest_us or 0)
     for window, hits in accepted.items():
-        window_end = window[0] + window_us
+        window_end = window.start_us + window_us
         if window_end > watermark_us:
             expected.open_hits += hits
         elif expected.sealed_until_us is not None and window_end <= expected.sealed_until_us:

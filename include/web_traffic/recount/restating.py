@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from web_traffic.recount.counting import Batch, Expected, Finder, Place, Record, Window
-from web_traffic.recount.rules import Hit, classify
+from web_traffic.recount.counting import Batch, Expected, Finder, Place, Record
+from web_traffic.recount.rules import Hit, Window, classify
 
 _NEVER_FUTURE_US = 1 << 62
 
@@ -84,9 +84,9 @@ class Restated:
 
         Hits of a window that was closed idle, and that the live run has emitted later, are superseded.
         """
-        for window in [window for window in expected.windows if window[0] in self._newest]:
+        for window in [window for window in expected.windows if window.start_us in self._newest]:
             hits = expected.windows.pop(window)
-            if window[0] in self._closed_idle:
+            if window.start_us in self._closed_idle:
                 expected.superseded += hits
         expected.windows += self.windows
         if self._closed_idle:
@@ -100,17 +100,17 @@ class Restated:
         started_us = restatement.started_us
         was_rejected = self._rejected_us.get(Place(record.partition, record.offset), started_us) < started_us
         if was_read and not was_rejected and self._counts(record, hit, restatement):
-            self.windows[hit.window_us(restatement.window_us), hit.host, hit.referrer] += 1
+            self.windows[hit.window(restatement.window_us)] += 1
 
     def _restatement_of(self, hit: Hit) -> Restatement | None:
         for length_us in self._lengths_us:
-            restatement = self._newest.get(hit.window_us(length_us))
+            restatement = self._newest.get(hit.window(length_us).start_us)
             if restatement and restatement.window_us == length_us:
                 return restatement
         return None
 
     def _counts(self, record: Record, hit: Hit, restatement: Restatement) -> bool:
-        window_end_us = hit.window_us(restatement.window_us) + restatement.window_us
+        window_end_us = hit.window(restatement.window_us).start_us + restatement.window_us
         known = restatement.known_batch
         newest = self._places.get(known, -1) if known else len(self._batches)
         read_by = [index for index in self._finder.batches_of(record) if index <= newest]

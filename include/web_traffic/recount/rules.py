@@ -22,6 +22,17 @@ _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<lone>u[dD][89a-
 _NOT_UNICODE = re.compile("[\ud800-\udfff]")
 
 
+class Window(NamedTuple):
+    """What hits are counted by."""
+
+    start_us: int
+    host: str
+    referrer: str | None
+
+    def __str__(self) -> str:
+        return f"{written(self.start_us)} {self.host} from {self.referrer!r}"
+
+
 class Hit(NamedTuple):
     """A valid event, as far as it is counted."""
 
@@ -29,9 +40,9 @@ class Hit(NamedTuple):
     host: str
     referrer: str | None
 
-    def window_us(self, length_us: int) -> int:
-        """Return the start of its window, if windows have this length."""
-        return self.event_us - self.event_us % length_us
+    def window(self, length_us: int) -> Window:
+        """Return what it is counted by, if windows have this length."""
+        return Window(self.event_us - self.event_us % length_us, self.host, self.referrer)
 
 
 class Rejected(NamedTuple):

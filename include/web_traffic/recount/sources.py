@@ -11,9 +11,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from web_traffic.kafka import describe_topic
 from web_traffic.kafka_client import KafkaUnavailable, TopicMissing
-from web_traffic.recount.counting import Batch, Place, Ranges, Record, Window
+from web_traffic.recount.counting import Batch, Place, Ranges, Record
 from web_traffic.recount.gaps import missing, without_lost
 from web_traffic.recount.restating import Restatement
+from web_traffic.recount.rules import Window
 from web_traffic.settings import Settings
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import connect
@@ -53,8 +54,8 @@ def read_warehouse(settings: Settings) -> Warehouse:
             restatements = [_restatement(*row) for row in _rows(connection, "restatements")]
             sealed_until = [sealed_until_us for (sealed_until_us,) in _rows(connection, "sealed_until")]
             windows: Counter[Window] = Counter()
-            for window_start_us, host, referrer, hits in _rows(connection, "windows"):
-                windows[window_start_us, host, referrer] += hits
+            for *window, hits in _rows(connection, "windows"):
+                windows[Window(*window)] += hits
             rejected = rejected_times(connection, topic.id, topic.first_offsets)
     except (KafkaUnavailable, TopicMissing) as error:
         raise RecountImpossible(str(error)) from error

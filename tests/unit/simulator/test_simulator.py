@@ -83,7 +83,8 @@ def test_what_an_event_says_of_itself_is_what_independent_rules_find() -> None:
                 assert isinstance(verdict, Future), event
             case _:
                 assert isinstance(verdict, Hit), event
-                found = (verdict.window_us(WINDOW_US) // 1_000_000, verdict.host, verdict.referrer)
+                start_us, *key = verdict.window(WINDOW_US)
+                found = (start_us // 1_000_000, *key)
                 assert found == (event.window_start, event.host, event.referrer)
 
 
@@ -182,7 +183,7 @@ def test_truth_is_what_independent_rules_count(events: list[Event]) -> None:
     truth = truth_of(events)
     verdicts = [judge(event) for event in events]
     hits = Counter(
-        (verdict.window_us(WINDOW_US) // 1_000_000, verdict.host, verdict.referrer)
+        (verdict.window(WINDOW_US).start_us // 1_000_000, verdict.host, verdict.referrer)
         for verdict in verdicts
         if isinstance(verdict, Hit)
     )

@@ -5,6 +5,7 @@ from collections import Counter
 from web_traffic.recount.counting import Batch, Expected, Tally, expect
 from web_traffic.recount.gaps import accepted, missing, without_lost
 from web_traffic.recount.report import compare
+from web_traffic.recount.rules import Window
 
 WINDOW_US = 300_000_000
 TOPIC = "the topic"
@@ -82,7 +83,7 @@ def test_windows_with_hits_of_lost_records_are_left_out_and_others_are_not() -> 
     )
     expected = expect([lost], [Tally(WINDOW_US)])
     assert expected.disagreements == []
-    early, late = (0, "a", None), (WINDOW_US, "a", None)
+    early, late = Window(0, "a", None), Window(WINDOW_US, "a", None)
     outcome = compare(expected, Counter({early: 3}), sealed_until_us=WINDOW_US)
     assert (outcome.is_right, outcome.left_out.count) == (True, 1)
     assert "LEFT OUT: 1 windows have hits of records that Kafka holds no longer" in str(outcome)
