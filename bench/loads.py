@@ -22,6 +22,7 @@ from web_traffic.kafka_client import TopicMissing
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.migrate import migrate
+from web_traffic.window_length import WINDOW
 
 START = datetime(2026, 3, 28, 23, tzinfo=UTC)
 OPEN = timedelta(minutes=4)
@@ -151,7 +152,7 @@ def check(stack: Stack, load: Load, truth: Truth) -> None:
         with connection.cursor().copy(statement.encode()) as copy:
             copy.set_types(("int8", "text", "text", "int8", "int8"))
             for start, host, referrer, hits, seconds in copy.rows():
-                if (start, host, referrer) in found or seconds != 300:
+                if (start, host, referrer) in found or seconds != WINDOW.total_seconds():
                     raise Wrong(f"{load.topic}: {start}, {host}, {referrer} is there twice, or of {seconds} s")
                 found[start, host, referrer] = hits
     for key, hits in found.items():

@@ -1,6 +1,6 @@
 """# Web traffic
 
-Every five minutes the new events of the Kafka topic become hits per 5-minute window, host and referrer in the table
+Every five minutes the new events of the Kafka topic become hits per window, host and referrer in the table
 `aggregated_web_traffic`. One run is one Spark micro-batch run: it takes what is there, and ends.
 
 | Task | What it does | When it fails |

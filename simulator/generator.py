@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import accumulate, islice
 from random import Random
@@ -11,10 +11,11 @@ from typing import Literal, NamedTuple
 
 from simulator import catalogue
 from simulator.damage import DAMAGES
+from web_traffic.window_length import WINDOW
 
 Kind = Literal["valid", "late", "future", "rejected"]
 
-WINDOW_SECONDS = 300
+WINDOW_SECONDS = WINDOW // timedelta(seconds=1)
 _CHUNK = 8192
 _USUAL_DELAYS = (1, 1, 1, 1, 2, 2, 3, 5, 8)
 """Seconds between an event and its arrival, as a rule."""

@@ -12,7 +12,7 @@ from simulator.generator import Event
 
 
 class WindowHits(NamedTuple):
-    """The hits of one 5-minute window (start in UTC), host and referrer."""
+    """The hits of one window (start in UTC), host and referrer."""
 
     window_start: datetime
     host: str

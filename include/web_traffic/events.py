@@ -5,7 +5,7 @@ here, so an event is judged the same way whoever asks.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
@@ -14,15 +14,15 @@ import pyarrow.compute as pc
 
 from web_traffic import event_times
 from web_traffic.reasons import Reason
-from web_traffic.settings import WINDOW
-
-WINDOW_MINUTES = WINDOW // timedelta(minutes=1)
 
 RECORDS = pa.schema([("value", pa.binary()), ("accepted_until", event_times.MICROSECONDS)])
 """Input of `judge`: the Kafka value, and the latest event time that is not from the future."""
 
 EVENTS = pa.schema([("event_time", event_times.MICROSECONDS), ("host", pa.string()), ("referrer", pa.string())])
 """Output of `parse_all`, a row for each value."""
+
+KEYS = tuple(EVENTS.names[1:])
+"""What hits are counted by, beside the window."""
 
 
 class Event(NamedTuple):

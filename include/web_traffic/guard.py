@@ -12,7 +12,7 @@ import psycopg
 
 from web_traffic.checkpoint import Checkpoint, CheckpointError, Offsets
 from web_traffic.errors import NeedsAttention
-from web_traffic.events import WINDOW_MINUTES
+from web_traffic.events import KEYS
 from web_traffic.histories import CHECKS, Histories, look_at
 from web_traffic.kafka import Topic
 from web_traffic.losses import all_gaps, lost_records
@@ -21,6 +21,7 @@ from web_traffic.rebuild import DataLoss, Rebuild, Start, behind_unreadable
 from web_traffic.settings import Settings
 from web_traffic.unreadable import find_unreadable, require_readable
 from web_traffic.warehouse.history import Fingerprint, LastRecord, Span, read_last_records, read_past
+from web_traffic.window_length import WINDOW_MINUTES
 
 ACCEPT = "to go on without them run once with accept_data_loss, which records the gap"
 
@@ -40,7 +41,7 @@ def fingerprint(settings: Settings, topic: Topic, watermark_delay: str, spark_ve
         "topic id": topic.id,
         "window": f"{WINDOW_MINUTES} minutes",
         "watermark delay": watermark_delay,
-        "keys": "window, host, referrer",
+        "keys": ", ".join(("window", *KEYS)),
         "state partitions": str(settings.shuffle_partitions),
         "Spark": ".".join(spark_version.split(".")[:2]),
     }

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from web_traffic.arrow import spark_ddl
-from web_traffic.events import EVENTS, WINDOW_MINUTES, Judged
+from web_traffic.events import EVENTS, KEYS, Judged
 from web_traffic.reasons import Reason
+from web_traffic.window_length import WINDOW_MINUTES
 
 COUNTS = pa.schema(
     [
@@ -73,10 +74,10 @@ def tally(
 
 def _count_windows(events: pa.Table) -> pa.Table:
     window = pc.floor_temporal(events["event_time"], WINDOW_MINUTES, "minute")
-    groups = events.append_column("window", window).group_by(["window", "host", "referrer"], use_threads=False)
+    groups = events.append_column("window", window).group_by(["window", *KEYS], use_threads=False)
     counted = groups.aggregate([("event_time", "max"), ("event_time", "count")])
     none = pa.array([0] * counted.num_rows, pa.int64())
     newest, hits = counted["event_time_max"], counted["event_time_count"]
     no_time = pa.nulls(counted.num_rows, pa.int64())
-    columns = [newest, counted["host"], counted["referrer"], hits, none, none, no_time, no_time]
+    columns = [newest, *(counted[key] for key in KEYS), hits, none, none, no_time, no_time]
     return pa.table(columns, schema=COUNTS)

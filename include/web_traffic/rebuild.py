@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,8 @@ from web_traffic.kafka import Topic
 from web_traffic.losses import Gap, Loss, all_gaps, first_kept, lost_records, lost_topic, reused_from
 from web_traffic.settings import Settings
 from web_traffic.unreadable import UnreadableRecord, behind, find_unreadable, require_readable
-from web_traffic.warehouse.history import LastRecords, Past, Span, read_past, read_rebuild_span
+from web_traffic.warehouse.history import LastRecords, Past, Span, read_past, read_rebuild_span, read_window_change
+from web_traffic.window_length import WINDOW
 
 REBUILD = "run once with rebuild_checkpoint: unsealed windows are counted anew, sealed ones stay"
 BOTH = (
@@ -26,6 +27,10 @@ BOTH = (
 
 class DataLoss(NeedsAttention):
     """Kafka does not hold all records that have to be read; nothing was read or written."""
+
+
+class WindowsDoNotMeet(NeedsAttention):
+    """Windows of a new length would not begin where those of the old length end; nothing was read or written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,29 @@ class Rebuild:
                 return Span(initial, {})
         return None
 
+    @cached_property
+    def misfit(self) -> str | None:
+        """Why the windows that it counts would not begin where the sealed ones end; None if they do.
+
+        Hits would be counted twice, or not at all. This can be only if the length of windows has changed.
+        """
+        change = read_window_change(self._connection)
+        if change is None or change.begins_at == change.ended_at:
+            return None
+        before, now, shorter = (
+            f"{length // timedelta(minutes=1)} minutes"
+            for length in (change.length_before, WINDOW, min(change.length_before, WINDOW))
+        )
+        return (
+            f"the last sealed window of {before} ended at {change.ended_at}, but the next one of {now} would begin at "
+            f"{change.begins_at}: go back to {before}, pause the DAG when sealed_until is less than {shorter} after a "
+            "time at which windows of both lengths begin, and change the length then"
+        )
+
     def way_out(self, said: Sequence[str]) -> str:
         """Add to what is wrong what a person has to ask for, and what comes of it."""
+        if self.misfit:
+            return "; ".join([*said, self.misfit])
         if not self.losses:
             return "; ".join([*said, REBUILD])
         lost = [loss.wrong for loss in self.losses if loss.wrong not in said]
@@ -103,7 +129,12 @@ class Rebuild:
         return "; ".join([*said, *lost, f"{BOTH}; {missing} will be missing"])
 
     def start(self, accept_data_loss: bool, last_records: LastRecords) -> Start:
-        """Return how a new checkpoint starts; raises `DataLoss` if records are gone, unless that was accepted."""
+        """Return how a new checkpoint starts; raises `DataLoss` if records are gone, unless that was accepted.
+
+        Raises `WindowsDoNotMeet` if its windows would not follow the sealed ones.
+        """
+        if self.misfit:
+            raise WindowsDoNotMeet(self.misfit)
         if self.losses and not accept_data_loss:
             raise DataLoss(self.way_out([]))
         return Start(self._offsets(), all_gaps(self.losses) or None, last_records, reused_from(self.losses))

@@ -18,8 +18,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from web_traffic.errors import NeedsAttention
-
-WINDOW = timedelta(minutes=5)
+from web_traffic.window_length import WINDOW_MINUTES, window_start
 
 
 class SettingsError(NeedsAttention):
@@ -228,8 +227,10 @@ def _time(environ: Mapping[str, str], name: str) -> datetime | None:
         raise SettingsError(f"{name}={value!r} must be a time like 2026-03-29T00:00:00+00:00") from None
     if datetime.fromisoformat(value).tzinfo is None:
         raise SettingsError(f"{name}={value!r} must say its offset from UTC, as in 2026-03-29T00:00:00+00:00")
-    if at.timestamp() % WINDOW.total_seconds():
-        raise SettingsError(f"{name}={value!r} must lie on the boundary of a window: whole minutes, 0, 5, 10 …")
+    if at != window_start(at):
+        raise SettingsError(
+            f"{name}={value!r} must lie on the boundary of a window: at a multiple of {WINDOW_MINUTES} minutes"
+        )
     return at
 
 

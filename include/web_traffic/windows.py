@@ -5,7 +5,8 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from web_traffic.events import WINDOW_MINUTES
+from web_traffic.events import KEYS
+from web_traffic.window_length import WINDOW_MINUTES
 
 WATERMARK = timedelta(minutes=1)
 WATERMARK_DELAY = f"{WATERMARK // timedelta(minutes=1)} minute"
@@ -14,15 +15,14 @@ WATERMARK_DELAY = f"{WATERMARK // timedelta(minutes=1)} minute"
 HIT_COLUMNS = {
     "window_start": "timestamptz",
     "window_end": "timestamptz",
-    "host": "text",
-    "referrer": "text",
+    **dict.fromkeys(KEYS, "text"),
     "num_hits": "int8",
 }
 """The columns of a closed window with their types in PostgreSQL; the hits are the last one."""
 
 
 def count_hits(hits: DataFrame) -> DataFrame:
-    """Sum pre-counted hits (`precount.COUNTS`) by 5-minute window of event time, host and referrer, as `HIT_COLUMNS`.
+    """Sum pre-counted hits (`precount.COUNTS`) by window of event time, host and referrer, as `HIT_COLUMNS`.
 
     On a stream in append mode a window comes out once, when the watermark (the newest event time of the batches
     before, less `WATERMARK_DELAY`) has reached its end; hits of a window that the watermark has passed are dropped.
@@ -31,7 +31,7 @@ def count_hits(hits: DataFrame) -> DataFrame:
     return (
         hits.where(F.col("event_time").isNotNull())
         .withWatermark("event_time", WATERMARK_DELAY)
-        .groupBy(F.window("event_time", f"{WINDOW_MINUTES} minutes").alias("window"), "host", "referrer")
+        .groupBy(F.window("event_time", f"{WINDOW_MINUTES} minutes").alias("window"), *KEYS)
         .agg(F.sum("hits").alias("num_hits"))
         .select(F.col("window.start").alias(window_start), F.col("window.end").alias(window_end), *others)
     )

@@ -3,6 +3,7 @@
 from airflow.sdk import Param
 
 from web_traffic.reasons import Reason
+from web_traffic.window_length import WINDOW_MINUTES
 
 RESTATE_PARAMS = {
     "restate_from": Param(
@@ -11,7 +12,7 @@ RESTATE_PARAMS = {
         format="date-time",
         title="Restate from",
         description="Count the windows from here on again, late events included, and replace what differs. On the "
-        "boundary of a window: whole minutes, 0, 5, 10 …",
+        f"boundary of a window: at a multiple of {WINDOW_MINUTES} minutes.",
     ),
     "restate_to": Param(
         None,

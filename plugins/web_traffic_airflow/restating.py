@@ -9,6 +9,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from web_traffic.errors import NeedsAttention
+from web_traffic.window_length import WINDOW, window_start
 from web_traffic_airflow.connections import open_database
 from web_traffic_airflow.links import RestatementLink
 from web_traffic_airflow.naming import run_name
@@ -104,7 +105,10 @@ def _share_name(dag_run: Any) -> str:
 
 
 def _times(dag_run: Any) -> list[str]:
-    return [at.astimezone(UTC).isoformat() for at in (dag_run.data_interval_start, dag_run.data_interval_end)]
+    """Return start and end of the run's data interval, both outwards to the boundary of a window."""
+    times = (dag_run.data_interval_start, dag_run.data_interval_end)
+    start, end = (datetime.fromisoformat(at.astimezone(UTC).isoformat()) for at in times)
+    return [window_start(at).isoformat() for at in (start, end + WINDOW - timedelta.resolution)]
 
 
 def _length(dag_run: Any) -> timedelta:

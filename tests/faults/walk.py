@@ -19,7 +19,7 @@ from tests.restating import restating
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.kafka import describe_topic
 from web_traffic.recount.sources import RecountImpossible
-from web_traffic.settings import WINDOW
+from web_traffic.window_length import WINDOW
 
 START = datetime(2026, 3, 28, 20, tzinfo=UTC)
 ANY_LATENESS = str(timedelta(days=400) // timedelta(seconds=1))

@@ -185,6 +185,22 @@ MUTANTS = (
         "test_a_link_to_a_restatement_passes_over_a_live_run_of_the_same_name",
     ),
     Mutant(
+        "windows of another length may begin before the sealed ones end",
+        f"{DOMAIN}/rebuild.py",
+        "change.begins_at == change.ended_at",
+        "change.begins_at <= change.ended_at",
+        "integration/test_window_change.py",
+        "test_a_length_whose_windows_do_not_begin_where_the_old_ones_end_is_refused_until_they_do",
+    ),
+    Mutant(
+        "open windows of another length are closed as if they had today's",
+        f"{DOMAIN}/restatement/sql/window_writers.sql",
+        "p.sealed_until < %(restate_to)s",
+        "FALSE",
+        "integration/test_window_change.py",
+        "test_a_length_whose_windows_do_not_begin_where_the_old_ones_end_is_refused_until_they_do",
+    ),
+    Mutant(
         "a log that is shorter than before is not suspected",
         f"{DOMAIN}/marks.py",
         "_changed(settings, topic, newest) | _behind_the_end(topic, newest)",

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-WINDOW = timedelta(minutes=5)
+from web_traffic.window_length import EPOCH, WINDOW
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 PRESETS = {"1h": HOUR, "6h": 6 * HOUR, "24h": DAY, "7d": 7 * DAY}
 LONGEST = 366 * DAY
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BadRange(ValueError):
@@ -52,11 +52,6 @@ class Range:
         return list(range(int(self.start.timestamp()), int(self.end.timestamp()), step))
 
 
-def window_floor(at: datetime) -> datetime:
-    """Return the end of the last window that has ended by then."""
-    return _floor(at, WINDOW)
-
-
 def _utc(at: datetime) -> datetime:
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
@@ -64,7 +59,7 @@ def _utc(at: datetime) -> datetime:
 def _bucket(length: timedelta) -> timedelta:
     if length <= DAY + HOUR:
         return WINDOW
-    return HOUR if length <= 31 * DAY else DAY
+    return max(HOUR, WINDOW) if length <= 31 * DAY else DAY
 
 
 def _floor(at: datetime, bucket: timedelta) -> datetime:

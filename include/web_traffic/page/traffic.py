@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from web_traffic.page.asking import Connection, Row, ask
-from web_traffic.page.ranges import Range, window_floor
+from web_traffic.page.ranges import Range
+from web_traffic.window_length import WINDOW, window_start
 
 STACKED_HOSTS = 8
 """So many hosts have a colour of their own; the others are one series."""
@@ -18,7 +19,7 @@ def traffic(connection: Connection, within: Range, search: str = "") -> dict[str
     much is left out at the end of the range before, too.
     """
     [state] = ask(connection, "state")
-    sealed_until = window_floor(state["sealed_until"]) if state["sealed_until"] else None
+    sealed_until = window_start(state["sealed_until"]) if state["sealed_until"] else None
     closed_until = max(min(sealed_until or within.start, within.end), within.start)
     parameters = within.parameters() | {
         "search": search,
@@ -35,6 +36,7 @@ def traffic(connection: Connection, within: Range, search: str = "") -> dict[str
         "start": within.start,
         "end": within.end,
         "bucket_seconds": within.bucket / timedelta(seconds=1),
+        "window_seconds": WINDOW / timedelta(seconds=1),
         "closed_until": closed_until,
         "buckets": within.buckets(),
         "series": _series(points, within),

@@ -7,6 +7,7 @@ from importlib.resources.abc import Traversable
 from typing import Literal, get_args
 
 from web_traffic.errors import NeedsAttention
+from web_traffic.window_length import WINDOW_MINUTES
 
 Dimension = Literal["completeness", "uniqueness", "validity", "freshness", "volume", "consistency"]
 Severity = Literal["warn", "error"]
@@ -27,8 +28,8 @@ class DQRule:
     query that looks at one thing may measure it in a numeric column `observed`.
 
     The query reads what it is about from the one row of `scope`: `run_id`, `since` and `until` (the check is about
-    what ends after the first and not after the second, UTC), `rule_limit` (the rule's `limit`) and `observed` (a
-    JSON object of what was seen outside of the database; see `web_traffic.quality.topic`).
+    what ends after the first and not after the second, UTC), `window_length`, `rule_limit` (the rule's `limit`) and
+    `observed` (a JSON object of what was seen outside of the database; see `web_traffic.quality.topic`).
     """
 
     name: str
@@ -81,7 +82,7 @@ WINDOW_RULES = (
         "window_shape",
         "validity",
         "error",
-        "A window begins at a multiple of 5 minutes and lasts as long",
+        f"A window begins at a multiple of {WINDOW_MINUTES} minutes and lasts as long",
         "no others",
     ),
     DQRule("hits_positive", "validity", "error", "A window has at least one hit", "num_hits > 0"),

@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from web_traffic.quality.rules import BadRule, DQRule
 from web_traffic.statements import statements_beside
+from web_traffic.window_length import WINDOW
 
 statement = statements_beside(__file__)
 SAMPLE_SIZE = 5
@@ -98,6 +99,7 @@ def _parameters(rule: DQRule, scope: Scope) -> dict[str, Any]:
         "run_id": scope.run_id,
         "since": scope.since,
         "until": scope.until,
+        "window_length": WINDOW,
         "rule_limit": rule.limit,
         "observed": Jsonb(dict(scope.observed)),
         "sample_size": SAMPLE_SIZE,

@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -15,18 +15,17 @@ from web_traffic.quality.runner import Scope
 from web_traffic.recount.rules import Hit, classify, written
 from web_traffic.recount.sample import recount_window
 from web_traffic.recount.sources import RecountImpossible, read_topic
-from web_traffic.settings import Settings
+from web_traffic.settings import Interval, Settings
 from web_traffic.statements import statements_beside
+from web_traffic.window_length import WINDOW, window_start
 
 statement = statements_beside(__file__)
 log = logging.getLogger(__name__)
 
-WINDOW = timedelta(minutes=5)
 NEWEST_WINDOWS = 24
 """Of the windows of a check, those that the topic is asked about: two hours."""
 TAIL = 100
 """Records of each partition among which the newest event is looked for; events come a little out of order."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def run_scope(settings: Settings, connection: psycopg.Connection[Any]) -> Scope:
@@ -35,7 +34,7 @@ def run_scope(settings: Settings, connection: psycopg.Connection[Any]) -> Scope:
     Changes nothing. Raises `KafkaUnavailable` or `TopicMissing` when the topic can't be asked.
     """
     with connection.transaction():
-        [(run_id, since, until)] = connection.execute(statement("run_scope")).fetchall()
+        [(run_id, since, until)] = connection.execute(statement("run_scope"), {"window_length": WINDOW}).fetchall()
     topic = describe_topic(settings)
     observed: dict[str, Any] = {"end_offsets": topic.end_offsets, "waiting": _waiting(settings, topic)}
     if newest_event_at := _newest_event_at(settings, topic):
@@ -72,12 +71,12 @@ def _newest_windows(since: datetime | None, until: datetime | None) -> Iterator[
     """Yield the starts of the last windows that end after `since` and not after `until`."""
     if since is None or until is None:
         return
-    window_start = until - (until - EPOCH) % WINDOW - WINDOW
+    end = window_start(until)
     for _ in range(NEWEST_WINDOWS):
-        if window_start + WINDOW <= since:
+        if end <= since:
             return
-        yield window_start
-        window_start -= WINDOW
+        end -= WINDOW
+        yield end
 
 
 def _observe_windows(
@@ -97,10 +96,11 @@ def _observe_windows(
     sampled_window = random.Random(seed).choice(windows)  # noqa: S311  a retry takes the same
     [found] = find_since(settings, topic, [milliseconds(sampled_window - settings.max_clock_skew)])
     first_offsets = {partition: one.offset for partition, one in found.items()}
+    sampled = Interval(sampled_window, sampled_window + WINDOW)
     try:
-        hits = recount_window(settings, connection, topic.id, sampled_window, first_offsets)
+        hits = recount_window(settings, connection, topic.id, sampled, first_offsets)
     except RecountImpossible as error:
         log.info("window %s is not recounted: %s", sampled_window, error)
         return observed
-    rows = [{"host": host, "referrer": referrer, "num_hits": number} for (host, referrer), number in hits.items()]
+    rows = [window._asdict() | {"num_hits": number} for window, number in hits.items()]
     return observed | {"sampled_window": sampled_window.isoformat(), "recount": rows}

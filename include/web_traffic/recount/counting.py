@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from web_traffic.recount.rules import WINDOW_US, Future, Hit, Rejected, classify, written
+from web_traffic.recount.rules import Future, Hit, Rejected, Window, classify, written
 
 WATERMARK_DELAY_MS = 60_000
 FIRST_KAFKA_MS = 1_293_840_000_000
@@ -14,9 +14,6 @@ REJECTED_EARLIER = Rejected("rejected earlier")
 
 Ranges = dict[int, tuple[int, int]]
 """First and last offset (exclusive) by partition."""
-
-Window = tuple[int, str, str | None]
-"""Window start in microseconds since the epoch, host, referrer."""
 
 
 class Place(NamedTuple):
@@ -56,6 +53,8 @@ class Batch:
     """Exclusive."""
     watermark_us: int | None
     planned_us: int
+    window_us: int
+    """How long its windows are, by what its checkpoint was made with."""
     read: int | None = None
     rejected: int | None = None
     future: int | None = None
@@ -89,6 +88,8 @@ class Batch:
 class Tally:
     """What the records of one batch are."""
 
+    window_us: int
+    """How long its windows are."""
     read: int = 0
     rejected: int = 0
     future: int = 0
@@ -104,7 +105,7 @@ class Tally:
             case Future():
                 self.future += 1
             case Hit():
-                self.hits[verdict.window_us, verdict.host, verdict.referrer] += 1
+                self.hits[verdict.window(self.window_us)] += 1
                 self.newest_us = max(verdict.event_us, self.newest_us or verdict.event_us)
 
 
@@ -124,7 +125,7 @@ class Expected:
     disagreements: list[str] = field(default_factory=list)
     """Where the ledger says other things than the records."""
     unsure_until_us: int = 0
-    """Windows that end by then may hold hits of records that Kafka has no longer."""
+    """Windows that begin before then may hold hits of records that Kafka has no longer."""
 
 
 def tally(
@@ -136,7 +137,7 @@ def tally(
     The ledger says how far an event could be ahead; where it does not, `max_clock_skew_us` does.
     What was rejected before a batch was planned, by `rejected_us`, is rejected in it too: it comes back by a redrive.
     """
-    tallies = [Tally() for _ in batches]
+    tallies = [Tally(batch.window_us) for batch in batches]
     find = Finder(batches)
     for record in records:
         for index in find.batches_of(record):
@@ -170,6 +171,7 @@ def expect(batches: list[Batch], tallies: list[Tally]) -> Expected:
 
 def _expect_query(expected: Expected, query: list[tuple[Batch, Tally]]) -> None:
     expected.open_hits = 0  # a new query counts anew what the one before has left open
+    window_us = query[0][0].window_us
     watermark_us = emitted_until_us = 0
     newest_us = 0
     accepted: Counter[Window] = Counter()
@@ -178,21 +180,21 @@ def _expect_query(expected: Expected, query: list[tuple[Batch, Tally]]) -> None:
         watermark_us = max(watermark_us, newest_us // 1000 * 1000 - WATERMARK_DELAY_MS * 1000)
         if has_lost := has_lost or bool(batch.lost):  # its figures can't be found any more
             watermark_us = max(watermark_us, batch.watermark_us or 0)
-            expected.unsure_until_us = max(expected.unsure_until_us, watermark_us)
+            expected.unsure_until_us = max(expected.unsure_until_us, watermark_us - watermark_us % window_us)
         else:
             expected.disagreements += _disagreements(batch, counted, watermark_us)
         expected.read += counted.read
         expected.rejected += counted.rejected
         expected.future += counted.future
         for window, hits in counted.hits.items():
-            if window[0] + WINDOW_US <= emitted_until_us:
+            if window.start_us + window_us <= emitted_until_us:
                 expected.late += hits
             else:
                 accepted[window] += hits
         emitted_until_us = watermark_us
         newest_us = max(newest_us, counted.newest_us or 0)
     for window, hits in accepted.items():
-        window_end = window[0] + WINDOW_US
+        window_end = window.start_us + window_us
         if window_end > watermark_us:
             expected.open_hits += hits
         elif expected.sealed_until_us is not None and window_end <= expected.sealed_until_us:

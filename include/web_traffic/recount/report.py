@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from web_traffic.recount.counting import Expected, Window
-from web_traffic.recount.rules import WINDOW_US, written
+from web_traffic.recount.counting import Expected
+from web_traffic.recount.rules import Window, written
 
 _SAMPLES = 5
 
@@ -19,9 +19,7 @@ class Difference(NamedTuple):
     found: int
 
     def __str__(self) -> str:
-        window_us, host, referrer = self.window
-        hits = f"{self.found:,} in the table, {self.expected:,} by the events"
-        return f"{written(window_us)} {host} from {referrer!r}: {hits}"
+        return f"{self.window}: {self.found:,} in the table, {self.expected:,} by the events"
 
 
 @dataclass(slots=True)
@@ -116,7 +114,7 @@ def compare(expected: Expected, found: Counter[Window], sealed_until_us: int | N
         difference = Difference(window, expected.windows[window], found[window])
         if difference.expected == difference.found:
             continue
-        if difference.found > difference.expected and window[0] + WINDOW_US <= expected.unsure_until_us:
+        if difference.found > difference.expected and window.start_us < expected.unsure_until_us:
             recount.left_out.add(difference)
         elif not difference.found:
             recount.missing.add(difference)

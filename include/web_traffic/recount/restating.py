@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from web_traffic.recount.counting import Batch, Expected, Finder, Place, Record, Window
-from web_traffic.recount.rules import WINDOW_US, Hit, classify
+from web_traffic.recount.counting import Batch, Expected, Finder, Place, Record
+from web_traffic.recount.rules import Hit, Window, classify
 
 _NEVER_FUTURE_US = 1 << 62
 
@@ -23,6 +23,8 @@ class Restatement:
     end_offsets: dict[int, int]
     """Exclusive."""
     closes_idle_windows: bool
+    window_us: int
+    """How long the windows are that it has counted."""
     max_clock_skew_us: int | None = None
     """As it was for this restatement; None if the ledger does not say."""
     known_batch: tuple[str, int] | None = None
@@ -55,11 +57,14 @@ class Restated:
         self.windows: Counter[Window] = Counter()
         self._newest: dict[int, Restatement] = {}
         self._closed_idle: set[int] = set()
+        self._closed_until_us = 0
         for restatement in restatements:
-            windows = range(restatement.from_us, restatement.to_us, WINDOW_US)
+            windows = range(restatement.from_us, restatement.to_us, restatement.window_us)
             self._newest |= dict.fromkeys(windows, restatement)
             if restatement.closes_idle_windows:
                 self._closed_idle |= set(windows)
+                self._closed_until_us = max(self._closed_until_us, restatement.to_us)
+        self._lengths_us = {restatement.window_us for restatement in restatements}
         self._max_clock_skew_us = max_clock_skew_us
         self._rejected_us = rejected_us
         self._batches = batches
@@ -79,27 +84,33 @@ class Restated:
 
         Hits of a window that was closed idle, and that the live run has emitted later, are superseded.
         """
-        for window in [window for window in expected.windows if window[0] in self._newest]:
+        for window in [window for window in expected.windows if window.start_us in self._newest]:
             hits = expected.windows.pop(window)
-            if window[0] in self._closed_idle:
+            if window.start_us in self._closed_idle:
                 expected.superseded += hits
         expected.windows += self.windows
         if self._closed_idle:
-            closed_until_us = max(self._closed_idle) + WINDOW_US
-            expected.sealed_until_us = max(closed_until_us, expected.sealed_until_us or closed_until_us)
+            expected.sealed_until_us = max(self._closed_until_us, expected.sealed_until_us or 0)
 
     def _add(self, record: Record) -> None:
         hit = classify(record.value, _NEVER_FUTURE_US)
-        if not isinstance(hit, Hit) or (restatement := self._newest.get(hit.window_us)) is None:
+        if not isinstance(hit, Hit) or (restatement := self._restatement_of(hit)) is None:
             return
         was_read = record.offset < restatement.end_offsets.get(record.partition, 0)
         started_us = restatement.started_us
         was_rejected = self._rejected_us.get(Place(record.partition, record.offset), started_us) < started_us
         if was_read and not was_rejected and self._counts(record, hit, restatement):
-            self.windows[hit.window_us, hit.host, hit.referrer] += 1
+            self.windows[hit.window(restatement.window_us)] += 1
+
+    def _restatement_of(self, hit: Hit) -> Restatement | None:
+        for length_us in self._lengths_us:
+            restatement = self._newest.get(hit.window(length_us).start_us)
+            if restatement and restatement.window_us == length_us:
+                return restatement
+        return None
 
     def _counts(self, record: Record, hit: Hit, restatement: Restatement) -> bool:
-        window_end_us = hit.window_us + WINDOW_US
+        window_end_us = hit.window(restatement.window_us).start_us + restatement.window_us
         known = restatement.known_batch
         newest = self._places.get(known, -1) if known else len(self._batches)
         read_by = [index for index in self._finder.batches_of(record) if index <= newest]

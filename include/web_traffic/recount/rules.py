@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from json import JSONDecoder
 from typing import Any, NamedTuple, NoReturn
 
-WINDOW_US = 300_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(
     r"""
@@ -23,6 +22,17 @@ _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<lone>u[dD][89a-
 _NOT_UNICODE = re.compile("[\ud800-\udfff]")
 
 
+class Window(NamedTuple):
+    """What hits are counted by."""
+
+    start_us: int
+    host: str
+    referrer: str | None
+
+    def __str__(self) -> str:
+        return f"{written(self.start_us)} {self.host} from {self.referrer!r}"
+
+
 class Hit(NamedTuple):
     """A valid event, as far as it is counted."""
 
@@ -30,10 +40,9 @@ class Hit(NamedTuple):
     host: str
     referrer: str | None
 
-    @property
-    def window_us(self) -> int:
-        """Start of its 5-minute window."""
-        return self.event_us - self.event_us % WINDOW_US
+    def window(self, length_us: int) -> Window:
+        """Return what it is counted by, if windows have this length."""
+        return Window(self.event_us - self.event_us % length_us, self.host, self.referrer)
 
 
 class Rejected(NamedTuple):

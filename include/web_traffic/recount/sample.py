@@ -2,15 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 
 from web_traffic.recount.counting import FIRST_KAFKA_MS, tally
-from web_traffic.recount.rules import microseconds
+from web_traffic.recount.rules import Window, microseconds
 from web_traffic.recount.sources import RecountImpossible, as_batch, offset_ranges, read_topic, rejected_times
-from web_traffic.settings import Settings
+from web_traffic.settings import Interval, Settings
 from web_traffic.statements import statements_beside
 
 statement = statements_beside(__file__)
@@ -22,17 +22,17 @@ def recount_window(
     settings: Settings,
     connection: psycopg.Connection[Any],
     topic_id: str,
-    window_start: datetime,
+    interval: Interval,
     first_offsets: Mapping[str, int],
-) -> Counter[tuple[str, str | None]]:
-    """Count the hits of a sealed window again from the topic, by host and referrer.
+) -> Counter[Window]:
+    """Count the hits of a sealed window again from the topic.
 
     `first_offsets` are, by partition, those from which records can be of the window if each has a Kafka timestamp:
     what was sent before it began, less the clock skew, can't. All of a query's batches up to the one that has closed
     the window take part: in none of them was it late. Raises `RecountImpossible` when Kafka does not hold the records
     any more, or when they are too many.
     """
-    about = {"window_start": window_start, "skew": settings.max_clock_skew}
+    about = {"window_start": interval.start, "window_end": interval.end, "skew": settings.max_clock_skew}
     with connection.transaction():
         rows = connection.execute(statement("window_batches"), about).fetchall()
     batches = [as_batch(*row) for *row, _ in rows]
@@ -50,10 +50,8 @@ def recount_window(
         rejected_us = rejected_times(connection, topic_id, starts)
     skew_us = settings.max_clock_skew // timedelta(microseconds=1)
     tallies = tally(read_topic(settings, ranges), batches, skew_us, rejected_us)
-    window_us = microseconds(window_start)
-    hits: Counter[tuple[str, str | None]] = Counter()
+    start_us = microseconds(interval.start)
+    hits: Counter[Window] = Counter()
     for counted in tallies:
-        for (start_us, host, referrer), number in counted.hits.items():
-            if start_us == window_us:
-                hits[host, referrer] += number
+        hits.update({window: number for window, number in counted.hits.items() if window.start_us == start_us})
     return hits

@@ -12,9 +12,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from web_traffic.errors import NeedsAttention
 from web_traffic.kafka import describe_topic
 from web_traffic.kafka_client import KafkaUnavailable, TopicMissing
-from web_traffic.recount.counting import Batch, Place, Ranges, Record, Window
+from web_traffic.recount.counting import Batch, Place, Ranges, Record
 from web_traffic.recount.gaps import missing, without_lost
 from web_traffic.recount.restating import Restatement
+from web_traffic.recount.rules import Window
 from web_traffic.settings import Settings
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import connect
@@ -58,8 +59,8 @@ def read_warehouse(settings: Settings) -> Warehouse:
             restatements = [_restatement(*row) for row in _rows(connection, "restatements")]
             sealed_until = [sealed_until_us for (sealed_until_us,) in _rows(connection, "sealed_until")]
             windows: Counter[Window] = Counter()
-            for window_start_us, host, referrer, hits in _rows(connection, "windows"):
-                windows[window_start_us, host, referrer] += hits
+            for *window, hits in _rows(connection, "windows"):
+                windows[Window(*window)] += hits
             rejected = rejected_times(connection, topic.id, topic.first_offsets)
     except TopicMissing as error:
         raise RecordsMissing(str(error)) from error
@@ -176,6 +177,7 @@ def as_batch(
     end_offsets: dict[str, int],
     watermark_us: int | None,
     planned_us: int,
+    window_us: int | None,
     read: int | None = None,
     rejected: int | None = None,
     future: int | None = None,
@@ -184,11 +186,17 @@ def as_batch(
     gap: dict[str, list[int]] | None = None,
     topic_id: str | None = None,
 ) -> Batch:
-    """Return a row of the ledger as a batch; of its gap, what is of its own topic."""
+    """Return a row of the ledger as a batch; of its gap, what is of its own topic.
+
+    Raises `RecountImpossible` when the ledger does not say how long its windows are.
+    """
     own_gap = {int(name): (first, end) for name, (first, end) in (gap or {}).items() if name.isdecimal()}
     offsets = _by_number(start_offsets), _by_number(end_offsets)
     figures = read, rejected, future, max_clock_skew_us
-    return Batch(query_id, batch_id, *offsets, watermark_us, planned_us, *figures, run_id, own_gap, topic_id)
+    length_us = _require_length(window_us)
+    return Batch(
+        query_id, batch_id, *offsets, watermark_us, planned_us, length_us, *figures, run_id, own_gap, topic_id
+    )
 
 
 def _restatement(
@@ -199,6 +207,7 @@ def _restatement(
     start_offsets: dict[str, int],
     end_offsets: dict[str, int],
     closes_idle_windows: bool,
+    window_us: int | None,
     max_clock_skew_us: int | None,
     known_query_id: str | None,
     known_batch: int | None,
@@ -211,9 +220,16 @@ def _restatement(
         _by_number(start_offsets),
         _by_number(end_offsets),
         closes_idle_windows,
+        _require_length(window_us),
         max_clock_skew_us,
         None if known_query_id is None or known_batch is None else (known_query_id, known_batch),
     )
+
+
+def _require_length(window_us: int | None) -> int:
+    if window_us is None:
+        raise RecountImpossible("etl.checkpoint does not say how long windows are")
+    return window_us
 
 
 def _by_number(offsets: dict[str, int]) -> dict[int, int]:

@@ -19,9 +19,10 @@ from web_traffic.gate import decide
 from web_traffic.kafka import Topic
 from web_traffic.restatement.lateness import Acceptance, ReadRange
 from web_traffic.restatement.reading import Reading, plan_reading
-from web_traffic.settings import WINDOW, Interval, RestateSettings, Settings, Share
+from web_traffic.settings import Interval, RestateSettings, Settings, Share
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.history import Fingerprint
+from web_traffic.window_length import WINDOW, window_start
 from web_traffic.windows import WATERMARK
 
 statement = statements_beside(__file__)
@@ -119,16 +120,12 @@ def _open_windows(
     if decision.must_run:
         raise NotIdle(f"the live run is not through ({decision.reason}): let it run once, then close what is open")
     newest_event = watermark + WATERMARK
-    interval = Interval(_floor(sealed_until), _floor(newest_event) + WINDOW)
+    interval = Interval(window_start(sealed_until), window_start(newest_event) + WINDOW)
     if interval.start >= interval.end:
         raise NotIdle(f"no window is open: all up to {sealed_until} are closed")
     if interval.end + WATERMARK > now:
         raise NotIdle(f"the window of the newest event ends at {interval.end}: wait for a minute longer than that")
     return interval, (checkpoint.batch(newest).query_id, newest)
-
-
-def _floor(at: datetime) -> datetime:
-    return at - (at - datetime.min.replace(tzinfo=at.tzinfo)) % WINDOW
 
 
 def _require_same(connection: psycopg.Connection[Any], interval: Interval, expected: Fingerprint) -> None:

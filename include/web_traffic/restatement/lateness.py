@@ -14,10 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from web_traffic.events import WINDOW_MINUTES
 from web_traffic.kafka_time import EARLIEST_MS
+from web_traffic.window_length import EPOCH, WINDOW_MINUTES
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 INSTANT = pa.timestamp("us", "UTC")
 _NEVER_US = (datetime(9998, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND

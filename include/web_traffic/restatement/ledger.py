@@ -15,6 +15,7 @@ from web_traffic.statements import statements_beside
 from web_traffic.warehouse.ledger import RunKey, Summary, fail_run
 from web_traffic.warehouse.locks import Lock, RunInProgress, lock_pipeline, take_turn
 from web_traffic.warehouse.staging import RowsHeldBack, StagedWindowsLost
+from web_traffic.window_length import WINDOW
 
 statement = statements_beside(__file__)
 RESTATEMENT_WAIT = timedelta(minutes=30)
@@ -83,7 +84,7 @@ class RestatementLedger:
         changes back in it. Raises `NotSealed`, `NotIdle`, `StagedWindowsLost` or `RowsHeldBack`, and has then
         changed nothing.
         """
-        row = self._row(plan) | {"stage_ids": list(stages), "phases": Jsonb(phases)}
+        row = self._row(plan) | {"stage_ids": list(stages), "phases": Jsonb(phases), "window_length": WINDOW}
         with self._connection.transaction():
             with self._connection.transaction():
                 figures = self._replace(plan, row, stages)

@@ -1,7 +1,7 @@
 """What the database remembers of the past: checkpoints, batches, and what a new checkpoint would have to read."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -9,6 +9,7 @@ import psycopg
 
 from web_traffic.checkpoint import Offsets
 from web_traffic.statements import statements_beside
+from web_traffic.window_length import WINDOW
 
 statement = statements_beside(__file__)
 NEWEST_BATCHES = 100
@@ -49,6 +50,17 @@ class Span(NamedTuple):
     """Exclusive."""
 
 
+class WindowChange(NamedTuple):
+    """What is sealed, and where windows would go on from there; their length may have changed since."""
+
+    length_before: timedelta
+    sealed_until: datetime
+    ended_at: datetime
+    """When the last sealed window ended, by the length before."""
+    begins_at: datetime
+    """When the first window begins that is not sealed, by the length now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Past:
     """The past by the database, as far as it is about one checkpoint."""
@@ -86,11 +98,19 @@ def read_last_records(connection: psycopg.Connection[Any], topic_id: str) -> lis
     return [{partition: LastRecord(*record) for partition, record in records.items()} for (records,) in rows]
 
 
+def read_window_change(connection: psycopg.Connection[Any]) -> WindowChange | None:
+    """Return how the windows that are not sealed would follow the sealed ones; None if none is sealed."""
+    with connection.transaction():
+        row = connection.execute(statement("window_change"), {"window_length": WINDOW}).fetchone()
+    return WindowChange(*row) if row else None
+
+
 def read_rebuild_span(connection: psycopg.Connection[Any], topic_id: str) -> Span | None:
     """Return what a new checkpoint has to read of a topic, to count all windows that are not sealed.
 
     None if no batch has read the topic. Slow with years of batches, so ask only when there is need.
     """
     with connection.transaction():
-        row = connection.execute(statement("rebuild_range"), {"topic_id": topic_id}).fetchone()
+        about = {"topic_id": topic_id, "window_length": WINDOW}
+        row = connection.execute(statement("rebuild_range"), about).fetchone()
     return Span(*row) if row else None

@@ -8,7 +8,7 @@ from tests.faults.cells.histories import one_broker
 from tests.faults.cells.times import FORMS
 from tests.faults.walk import ANY_LATENESS, KILL_POINTS, START, Walk
 from web_traffic.kafka import describe_topic
-from web_traffic.settings import WINDOW
+from web_traffic.window_length import WINDOW
 
 STEPS = 60
 FEW_STEPS = 12

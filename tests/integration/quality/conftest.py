@@ -13,7 +13,7 @@ from web_traffic.warehouse.migrate import migrate
 
 WITHOUT_CONSTRAINTS = """
 DROP INDEX public.aggregated_web_traffic_key;
-ALTER TABLE public.aggregated_web_traffic DROP CONSTRAINT aggregated_web_traffic_check;
+ALTER TABLE public.aggregated_web_traffic DROP CONSTRAINT window_ends_after_its_start;
 ALTER TABLE public.aggregated_web_traffic DROP CONSTRAINT aggregated_web_traffic_num_hits_check;
 CREATE INDEX ON public.aggregated_web_traffic (window_start);
 """

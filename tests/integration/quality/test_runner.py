@@ -11,6 +11,7 @@ from web_traffic.quality.rules import RULES, BadRule, DQRule
 from web_traffic.quality.runner import SAMPLE_SIZE, Scope, check, keep
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
+from web_traffic.window_length import WINDOW
 
 KEPT = """
     SELECT rule, status, observed, condition, offenders, jsonb_array_length(sample) FROM etl.quality_result ORDER BY 1
@@ -130,6 +131,8 @@ def test_a_check_answers_for_all_windows_since_the_last_run_that_was_checked(
         run_id = add_run(connection, status="succeeded" if seal else "failed", sealed_until=at(time) if time else None)
         if checked:
             keep(connection, "aggregated_web_traffic", check(connection, RULES, about()), Scope("test", run_id))
-    [(_, found_since, found_until)] = connection.execute(topic.statement("run_scope")).fetchall()
+    [(_, found_since, found_until)] = connection.execute(
+        topic.statement("run_scope"), {"window_length": WINDOW}
+    ).fetchall()
     expected = since and (at(since) if len(since) == 5 else at("00:00").fromisoformat(f"{since}+00:00"))
     assert (found_since, found_until) == (expected, until and at(until))

@@ -17,6 +17,7 @@ from web_traffic.recount import Future, Hit, Rejected, classify
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 END = START + timedelta(hours=1)
+SKEW_US = WINDOW_US = 300_000_000
 
 
 def generate(count: int, *, seed: int = 7, **shares: float) -> list[Event]:
@@ -25,7 +26,7 @@ def generate(count: int, *, seed: int = 7, **shares: float) -> list[Event]:
 
 def judge(event: Event) -> Hit | Rejected | Future:
     """What independent rules say of an event."""
-    return classify(event.value, event.timestamp_ms * 1000 + 300_000_000)
+    return classify(event.value, event.timestamp_ms * 1000 + SKEW_US)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,8 @@ def test_what_an_event_says_of_itself_is_what_independent_rules_find() -> None:
                 assert isinstance(verdict, Future), event
             case _:
                 assert isinstance(verdict, Hit), event
-                found = (verdict.window_us // 1_000_000, verdict.host, verdict.referrer)
+                start_us, *key = verdict.window(WINDOW_US)
+                found = (start_us // 1_000_000, *key)
                 assert found == (event.window_start, event.host, event.referrer)
 
 
@@ -181,7 +183,7 @@ def test_truth_is_what_independent_rules_count(events: list[Event]) -> None:
     truth = truth_of(events)
     verdicts = [judge(event) for event in events]
     hits = Counter(
-        (verdict.window_us // 1_000_000, verdict.host, verdict.referrer)
+        (verdict.window(WINDOW_US).start_us // 1_000_000, verdict.host, verdict.referrer)
         for verdict in verdicts
         if isinstance(verdict, Hit)
     )

@@ -5,6 +5,7 @@ WITH scope AS ( -- noqa: ST03
         %(run_id)s::bigint AS run_id,
         %(since)s::timestamptz AS since,
         %(until)s::timestamptz AS until,
+        %(window_length)s::interval AS window_length,
         %(rule_limit)s::double precision AS rule_limit,
         %(observed)s::jsonb AS observed
 ),

@@ -1,5 +1,6 @@
 -- The newest live run that has ended, and the windows to check: those that runs have closed since the last run that was checked before it.
--- The first check is about all windows. No window was closed yet: since and until are NULL.
+-- The first check is about all windows. No window was closed yet: since and until are NULL. Windows of another length, which
+-- were closed before the length was changed, are left out.
 WITH sealed AS (
     SELECT run_id, sealed_until FROM etl.run WHERE kind = 'live' AND status = 'succeeded' AND sealed_until > '-infinity'
 ),
@@ -11,11 +12,25 @@ before AS (
     FROM sealed AS s
     INNER JOIN newest AS n ON s.run_id < n.run_id
     WHERE s.run_id IN (SELECT q.run_id FROM etl.quality_result AS q WHERE q.table_name = 'aggregated_web_traffic')
+),
+
+other_length AS (
+    SELECT query_id FROM etl.checkpoint WHERE cast(fingerprint ->> 'window' AS interval) <> %(window_length)s
+),
+
+sealed_by_others AS (
+    SELECT (SELECT b.watermark FROM etl.batch AS b WHERE b.query_id = o.query_id ORDER BY b.batch_id DESC LIMIT 1) AS sealed_until
+    FROM other_length AS o
+    UNION ALL
+    SELECT r.restate_to AS sealed_until
+    FROM other_length AS o
+    INNER JOIN etl.run AS r ON o.query_id = r.known_query_id
+    WHERE r.closes_idle_windows AND r.status = 'succeeded' AND NOT r.dry_run
 )
 
 SELECT
     (SELECT max(r.run_id) FROM etl.run AS r WHERE r.kind = 'live' AND r.status <> 'running') AS run_id,
-    CASE WHEN n.run_id IS NOT NULL THEN coalesce(b.sealed_until, '1970-01-01 00:00Z') END AS since,
+    CASE WHEN n.run_id IS NOT NULL THEN greatest(b.sealed_until, (SELECT max(o.sealed_until) FROM sealed_by_others AS o), '1970-01-01 00:00Z') END AS since,
     n.sealed_until AS until
 FROM before AS b
 LEFT JOIN newest AS n ON TRUE;

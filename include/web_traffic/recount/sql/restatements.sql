@@ -1,4 +1,7 @@
--- The restatements that were written, in their order; times in microseconds since the epoch.
+-- The restatements that were written, in their order; times in microseconds since the epoch. One that knew no batch is of
+-- the time of the first checkpoint.
+WITH earliest AS (SELECT fingerprint FROM etl.checkpoint ORDER BY registered_at LIMIT 1)
+
 SELECT
     (extract(EPOCH FROM r.restate_from) * 1000000)::bigint AS from_us,
     (extract(EPOCH FROM r.restate_to) * 1000000)::bigint AS to_us,
@@ -7,9 +10,12 @@ SELECT
     r.start_offsets,
     r.end_offsets,
     r.closes_idle_windows,
+    (extract(EPOCH FROM (coalesce(c.fingerprint, e.fingerprint) ->> 'window')::interval) * 1000000)::bigint AS window_us,
     (extract(EPOCH FROM r.max_clock_skew) * 1000000)::bigint AS max_clock_skew_us,
     r.known_query_id::text,
     r.known_batch
 FROM etl.run AS r
+LEFT JOIN etl.checkpoint AS c ON r.known_query_id = c.query_id
+LEFT JOIN earliest AS e ON TRUE
 WHERE r.kind = 'restate' AND r.status = 'succeeded' AND NOT r.dry_run
 ORDER BY r.run_id;

@@ -2,7 +2,7 @@
 -- event is never further ahead of the planning of its batch than the skew allows.
 WITH about AS (
     SELECT
-        %(window_start)s::timestamptz + interval '5 minutes' AS window_end,
+        %(window_end)s::timestamptz AS window_end,
         %(window_start)s::timestamptz AS window_start,
         %(skew)s::interval AS skew
 ),
@@ -22,6 +22,7 @@ SELECT
     b.end_offsets,
     (extract(EPOCH FROM b.watermark) * 1000000)::bigint AS watermark_us,
     (extract(EPOCH FROM b.planned_at) * 1000000)::bigint AS planned_us,
+    (extract(EPOCH FROM (made.fingerprint ->> 'window')::interval) * 1000000)::bigint AS window_us,
     b.read,
     b.rejected,
     b.future,
@@ -29,5 +30,6 @@ SELECT
     b.oldest_kafka_ms
 FROM etl.batch AS b
 INNER JOIN closing AS c ON b.query_id = c.query_id AND b.batch_id <= c.batch_id
+LEFT JOIN etl.checkpoint AS made ON b.query_id = made.query_id
 INNER JOIN about AS a ON b.planned_at >= a.window_start - coalesce(b.max_clock_skew, a.skew)
 ORDER BY b.batch_id;

@@ -2,7 +2,7 @@
 INSERT INTO public.aggregated_web_traffic (window_start, window_end, host, referrer, num_hits)
 SELECT
     r.window_start,
-    r.window_start + interval '5 minutes' AS window_end,
+    r.window_start + %(window_length)s AS window_end,
     r.host,
     r.referrer,
     r.new_hits

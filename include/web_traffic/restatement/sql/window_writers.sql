@@ -1,5 +1,5 @@
 -- What the windows of an interval were counted with: by the batches that have sealed them, and by the newest batch if
--- they were restated.
+-- they were restated or are still open.
 WITH newest AS (SELECT fingerprint FROM etl.sealing ORDER BY sealed_before DESC, batch_id DESC LIMIT 1)
 
 SELECT s.fingerprint
@@ -13,4 +13,8 @@ WHERE EXISTS (
     WHERE
         r.kind = 'restate' AND r.status = 'succeeded' AND NOT r.dry_run
         AND r.restate_from < %(restate_to)s AND r.restate_to > %(restate_from)s -- noqa: RF02
+)
+OR EXISTS (
+    SELECT 1 FROM etl.pipeline AS p
+    WHERE p.name = 'web_traffic' AND p.sealed_until < %(restate_to)s -- noqa: RF02
 );

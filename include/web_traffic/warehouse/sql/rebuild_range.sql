@@ -34,7 +34,7 @@ needed AS (
     SELECT b.start_offsets
     FROM batches AS b
     INNER JOIN etl.pipeline AS p ON p.name = 'web_traffic'
-    WHERE b.events_before IS NULL OR b.events_before > date_bin('5 minutes', p.sealed_until, cast('epoch' AS timestamptz))
+    WHERE b.events_before IS NULL OR b.events_before > date_bin(%(window_length)s, p.sealed_until, cast('epoch' AS timestamptz)) -- noqa: RF02
 ),
 
 starts AS (

@@ -25,7 +25,7 @@ export async function traffic() {
     ),
     searchForm(search),
     section(
-      `Hits per ${{ 300: "5-minute window", 3600: "hour" }[data.bucket_seconds] ?? "day"}`,
+      `Hits per ${bucketName(data)}`,
       data.hits === 0 ? empty(search, data) : [chartKinds(), hitsChart(data, series), figures(data, series)],
     ),
     h(
@@ -43,6 +43,11 @@ export async function traffic() {
       ),
     ),
   ];
+}
+
+function bucketName(data) {
+  if (data.bucket_seconds === data.window_seconds) return `${data.window_seconds / 60}-minute window`;
+  return data.bucket_seconds === 86400 ? "day" : "hour";
 }
 
 function searchForm(search) {

@@ -13,7 +13,7 @@ from web_traffic.recount.counting import Batch, Expected, Place, Record, expect,
 from web_traffic.recount.rules import microseconds
 from web_traffic.recount.sources import offset_ranges
 
-SKEW = 300_000_000
+SKEW = WINDOW_US = 300_000_000
 
 
 def at(clock: str) -> int:
@@ -32,7 +32,7 @@ def processed(*batches: list[str], query: str = "q", first_offset: int = 0) -> t
     for number, clocks in enumerate(batches):
         watermark = max(0, newest // 1000 * 1000 - 60_000_000) or None
         end = offset + len(clocks)
-        ledger.append(Batch(query, number, {0: offset}, {0: end}, watermark, planned_us=at("23:00:00")))
+        ledger.append(Batch(query, number, {0: offset}, {0: end}, watermark, at("23:00:00"), WINDOW_US))
         for clock in clocks:
             records.append(Record(0, offset, at(clock) // 1000, event(clock)))
             offset += 1
@@ -87,7 +87,7 @@ def test_an_event_is_not_late_when_its_own_batch_is_the_one_that_emits_its_windo
 
 
 def test_events_from_before_1970_are_always_late() -> None:
-    ledger = [Batch("q", 0, {0: 0}, {0: 1}, None, at("23:00:00"))]
+    ledger = [Batch("q", 0, {0: 0}, {0: 1}, None, at("23:00:00"), WINDOW_US)]
     value = b'{"host":"a","event_time":"1960-01-01T00:00:00Z"}'
     assert outcome(ledger, [Record(0, 0, at("12:00:00") // 1000, value)]).late == 1
 
@@ -106,8 +106,8 @@ def test_what_is_rejected_or_from_the_future_does_not_move_the_watermark() -> No
         Record(0, 2, noon_ms, None),
     ]
     ledger = [
-        Batch("q", 0, {0: 0}, {0: 3}, None, at("23:00:00")),
-        Batch("q", 1, {0: 3}, {0: 3}, at("11:59:00"), at("23:00:00")),
+        Batch("q", 0, {0: 0}, {0: 3}, None, at("23:00:00"), WINDOW_US),
+        Batch("q", 1, {0: 3}, {0: 3}, at("11:59:00"), at("23:00:00"), WINDOW_US),
     ]
     expected = outcome(ledger, records)
     assert (expected.rejected, expected.future, expected.open_hits) == (1, 1, 1)
@@ -115,7 +115,7 @@ def test_what_is_rejected_or_from_the_future_does_not_move_the_watermark() -> No
 
 
 def test_the_clock_of_the_batch_counts_when_the_producers_clock_is_ahead() -> None:
-    ledger = [Batch("q", 0, {0: 0}, {0: 1}, None, planned_us=at("12:00:00"))]
+    ledger = [Batch("q", 0, {0: 0}, {0: 1}, None, at("12:00:00"), WINDOW_US)]
     assert outcome(ledger, [Record(0, 0, at("13:00:00") // 1000, event("13:00:00"))]).future == 1
 
 
@@ -133,9 +133,10 @@ def test_every_record_is_accounted_for() -> None:
     sent = list(Traffic(3, malformed=0.05, late=0.05, future=0.05).events(start, start + timedelta(hours=1), 4_000))
     records = [Record(0, offset, event.timestamp_ms, event.value) for offset, event in enumerate(sent)]
     ledger = [
-        Batch("q", number, {0: 1000 * number}, {0: 1000 * number + 1000}, None, at("23:00:00")) for number in range(4)
+        Batch("q", number, {0: 1000 * number}, {0: 1000 * number + 1000}, None, at("23:00:00"), WINDOW_US)
+        for number in range(4)
     ]
-    expected = outcome([*ledger, Batch("q", 4, {0: 4000}, {0: 4000}, None, at("23:00:00"))], records)
+    expected = outcome([*ledger, Batch("q", 4, {0: 4000}, {0: 4000}, None, at("23:00:00"), WINDOW_US)], records)
     counted = expected.rejected + expected.future + expected.late + expected.windows.total() + expected.open_hits
     assert counted == expected.read == 4_000
     assert expected.late > 0
@@ -143,8 +144,8 @@ def test_every_record_is_accounted_for() -> None:
 
 def test_the_ledger_is_told_where_it_is_wrong() -> None:
     ledger = [
-        Batch("q", 0, {0: 0}, {0: 1}, None, at("23:00:00"), read=2, rejected=0, future=0),
-        Batch("q", 1, {0: 1}, {0: 1}, at("12:00:00"), at("23:00:00")),
+        Batch("q", 0, {0: 0}, {0: 1}, None, at("23:00:00"), WINDOW_US, read=2, rejected=0, future=0),
+        Batch("q", 1, {0: 1}, {0: 1}, at("12:00:00"), at("23:00:00"), WINDOW_US),
     ]
     assert outcome(ledger, [Record(0, 0, at("12:10:00") // 1000, event("12:10:00"))]).disagreements == [
         "batch 0 of query q: read 2 in the ledger, 1 in the topic",
@@ -154,7 +155,10 @@ def test_the_ledger_is_told_where_it_is_wrong() -> None:
 
 
 def test_offset_ranges_span_all_batches_and_begin_at_zero_where_a_start_is_not_known() -> None:
-    ledger = [Batch("q", 0, {0: 5}, {0: 9}, None, 0), Batch("q", 1, {0: 9}, {0: 12, 1: 3}, None, 0)]
+    ledger = [
+        Batch("q", 0, {0: 5}, {0: 9}, None, 0, WINDOW_US),
+        Batch("q", 1, {0: 9}, {0: 12, 1: 3}, None, 0, WINDOW_US),
+    ]
     assert offset_ranges(ledger) == {0: (5, 12), 1: (0, 3)}
 
 

@@ -5,13 +5,14 @@ from collections import Counter
 from web_traffic.recount.counting import Batch, Expected, Tally, expect
 from web_traffic.recount.gaps import accepted, missing, without_lost
 from web_traffic.recount.report import compare
-from web_traffic.recount.rules import WINDOW_US
+from web_traffic.recount.rules import Window
 
+WINDOW_US = 300_000_000
 TOPIC = "the topic"
 
 
 def batch(number: int, start: int, end: int, query: str = "q", **others: object) -> Batch:
-    return Batch(query, number, {0: start}, {0: end}, None, 0, run_id=number + 1, topic_id=TOPIC, **others)  # type: ignore[arg-type]
+    return Batch(query, number, {0: start}, {0: end}, None, 0, WINDOW_US, run_id=number + 1, topic_id=TOPIC, **others)  # type: ignore[arg-type]
 
 
 def said(*batches: Batch) -> list[str]:
@@ -51,7 +52,7 @@ def test_records_in_an_accepted_gap_are_not_missed() -> None:
 
 
 def test_a_new_partition_is_read_from_its_first_record() -> None:
-    later = Batch("q", 1, {0: 10, 1: 0}, {0: 10, 1: 4}, None, 0, topic_id=TOPIC)
+    later = Batch("q", 1, {0: 10, 1: 0}, {0: 10, 1: 4}, None, 0, WINDOW_US, topic_id=TOPIC)
     assert said(batch(0, 0, 10), later) == []
 
 
@@ -77,10 +78,12 @@ def test_nothing_of_another_topic_can_be_read_again() -> None:
 
 
 def test_windows_with_hits_of_lost_records_are_left_out_and_others_are_not() -> None:
-    lost = Batch("q", 0, {0: 0}, {0: 10}, WINDOW_US, 0, read=10, topic_id="another topic", lost={0: (0, 10)})
-    expected = expect([lost], [Tally()])
+    lost = Batch(
+        "q", 0, {0: 0}, {0: 10}, WINDOW_US, 0, WINDOW_US, read=10, topic_id="another topic", lost={0: (0, 10)}
+    )
+    expected = expect([lost], [Tally(WINDOW_US)])
     assert expected.disagreements == []
-    early, late = (0, "a", None), (WINDOW_US, "a", None)
+    early, late = Window(0, "a", None), Window(WINDOW_US, "a", None)
     outcome = compare(expected, Counter({early: 3}), sealed_until_us=WINDOW_US)
     assert (outcome.is_right, outcome.left_out.count) == (True, 1)
     assert "LEFT OUT: 1 windows have hits of records that Kafka holds no longer" in str(outcome)

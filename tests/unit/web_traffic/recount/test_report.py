@@ -9,15 +9,15 @@ import pytest
 from web_traffic.recount import Recount, RecountImpossible
 from web_traffic.recount.counting import Expected
 from web_traffic.recount.report import compare
-from web_traffic.recount.rules import microseconds
+from web_traffic.recount.rules import Window, microseconds
 from web_traffic.recount.sources import read_topic
 from web_traffic.settings import Settings
 
 NOON = microseconds(datetime.fromisoformat("2026-01-01T12:00:00+00:00"))
 
 
-def noon(host: str) -> tuple[int, str, str | None]:
-    return NOON, host, None
+def noon(host: str) -> Window:
+    return Window(NOON, host, None)
 
 
 def compared(expected: dict[str, int], found: dict[str, int]) -> Recount:

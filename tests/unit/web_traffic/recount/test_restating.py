@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.web_traffic.recount.test_counting import SKEW, at, processed, starts
+from tests.unit.web_traffic.recount.test_counting import SKEW, WINDOW_US, at, processed, starts
 from web_traffic.recount.counting import Batch, Expected, Place, Record, expect, tally
 from web_traffic.recount.restating import Restated, Restatement
 from web_traffic.recount.sources import offset_ranges
 
 HOUR = 3_600_000_000
 LEDGER, RECORDS = processed(["12:01:00", "12:20:00"], [], ["12:02:00"])  # the last one is late
-WHOLE = Restatement(at("12:00:00"), at("12:15:00"), HOUR, at("23:00:00"), {0: 0}, {0: 3}, closes_idle_windows=False)
+TIMES = at("12:00:00"), at("12:15:00"), HOUR, at("23:00:00")
+WHOLE = Restatement(*TIMES, {0: 0}, {0: 3}, closes_idle_windows=False, window_us=WINDOW_US)
 
 
 def restated(

@@ -2,7 +2,7 @@
 -- the median over the days of the week before, those without a hit included. If the whole table is silent, it is no
 -- host that has vanished.
 WITH last_hour AS (
-    SELECT date_bin('5 minutes', scope.until, '1970-01-01 00:00Z') AS ends_at, scope.rule_limit
+    SELECT date_bin(scope.window_length, scope.until, '1970-01-01 00:00Z') AS ends_at, scope.rule_limit
     FROM scope
     WHERE scope.since < scope.until
 ),

@@ -18,5 +18,5 @@ SELECT
     sum(f.hits_by_site) AS hits_by_site,
     sum(f.hits) <> sum(f.hits_by_host) OR sum(f.hits) <> sum(f.hits_by_site) AS is_offender
 FROM figures AS f
-INNER JOIN scope ON f.window_start > scope.since - interval '5 minutes' AND f.window_start <= scope.until - interval '5 minutes'
+INNER JOIN scope ON f.window_start > scope.since - scope.window_length AND f.window_start <= scope.until - scope.window_length
 GROUP BY f.window_start;

@@ -2,12 +2,12 @@
 -- either way, of the days of the week before. Far is more than rule_limit deviations (1.4826 times the median absolute
 -- deviation, which is a standard deviation if hits are normally distributed), more than three quarters of the median, and
 -- more than 30 hits: the floor, under which quiet hosts would always be an alarm. Hosts without a hit are the matter of
--- hosts_vanished. Of a long backlog the newest 22 hours count: the days must not overlap.
+-- hosts_vanished. Of a long backlog the newest 22 hours count: the days must not overlap. Windows of another length tell nothing.
 WITH windows AS (
     SELECT w.window_start, w.host, sum(w.num_hits) AS hits
     FROM public.aggregated_web_traffic AS w
     INNER JOIN scope
-        ON w.window_start > greatest(scope.since, scope.until - interval '22 hours') - interval '5 minutes' AND w.window_start <= scope.until - interval '5 minutes'
+        ON w.window_start > greatest(scope.since, scope.until - interval '22 hours') - scope.window_length AND w.window_start <= scope.until - scope.window_length
     GROUP BY w.window_start, w.host
 ),
 
@@ -24,6 +24,7 @@ history AS MATERIALIZED (
     SELECT w.window_start, w.host, sum(w.num_hits) AS hits
     FROM days AS d
     INNER JOIN public.aggregated_web_traffic AS w ON w.window_start BETWEEN d.first AND d.last
+    WHERE w.window_end = w.window_start + (SELECT scope.window_length FROM scope)
     GROUP BY w.window_start, w.host
 ),
 
