@@ -8,6 +8,7 @@ setting: nobody who runs the ETL should ever set it.
 
 import os
 import signal
+import threading
 from collections import Counter
 
 _passed: Counter[str] = Counter()
@@ -17,4 +18,5 @@ def fault_point(name: str) -> None:
     """Stop here if this is the point, and the time, that was asked for."""
     _passed[name] += 1
     if os.environ.get("FAULT_POINT") == f"{name}#{_passed[name]}":
-        os.kill(os.getpid(), signal.SIGSTOP)
+        # To this thread: one that is sent to the process may reach another thread first, while this one goes on.
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
