@@ -6,8 +6,6 @@ from uuid import UUID
 
 from web_traffic.checkpoint import Checkpoint, CheckpointError, Offsets
 
-NOTHING_NEW = "nothing new"
-
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -32,15 +30,17 @@ def decide(
     if is_asked_for:
         return Decision(True, "a person asked for it", sum(end_offsets.values()))
     try:
-        decision = _decide(checkpoint, end_offsets, is_in_books)
+        return _decide(checkpoint, end_offsets, is_in_books, is_same_log)
     except CheckpointError as error:
         return Decision(True, f"doubt: {error}", sum(end_offsets.values()))
-    if decision.reason == NOTHING_NEW and not is_same_log():
-        return Decision(True, "doubt: the topic does not have the records that were read", sum(end_offsets.values()))
-    return decision
 
 
-def _decide(checkpoint: Checkpoint, end_offsets: Offsets, is_in_books: Callable[[UUID, int], bool]) -> Decision:
+def _decide(
+    checkpoint: Checkpoint,
+    end_offsets: Offsets,
+    is_in_books: Callable[[UUID, int], bool],
+    is_same_log: Callable[[], bool],
+) -> Decision:
     if damage := checkpoint.damage():
         raise CheckpointError(damage)
     planned, committed = checkpoint.newest_planned(), checkpoint.newest_committed()
@@ -57,4 +57,6 @@ def _decide(checkpoint: Checkpoint, end_offsets: Offsets, is_in_books: Callable[
         return Decision(True, "the watermark has moved since the last batch", lag)
     if not is_in_books(batch.query_id, planned):
         return Decision(True, f"batch {planned} is not in the books", lag)
-    return Decision(False, NOTHING_NEW, lag)
+    if not is_same_log():
+        return Decision(True, "doubt: the topic does not have the records that were read", sum(end_offsets.values()))
+    return Decision(False, "nothing new", lag)
