@@ -107,6 +107,7 @@ def _share_name(dag_run: Any) -> str:
 def _times(dag_run: Any) -> list[str]:
     """Return start and end of the run's data interval, both outwards to the boundary of a window."""
     times = (dag_run.data_interval_start, dag_run.data_interval_end)
+    # As plain datetimes: differences of Airflow's, which are pendulum's, can't be divided by a timedelta.
     start, end = (datetime.fromisoformat(at.astimezone(UTC).isoformat()) for at in times)
     return [window_start(at).isoformat() for at in (start, end + WINDOW - timedelta.resolution)]
 
