@@ -17,8 +17,8 @@ from local_stack.spark import submit_environment
 from simulator import Traffic, Truth
 from simulator.generator import Event
 from simulator.sending import Sender
+from web_traffic.errors import TopicMissing
 from web_traffic.kafka import describe_topic
-from web_traffic.kafka_client import TopicMissing
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.migrate import migrate

@@ -21,8 +21,8 @@ from local_stack.jars import class_path
 from local_stack.java import java_build, java_home, java_version
 from local_stack.lifecycle import running
 from local_stack.progress import step
+from web_traffic.errors import KafkaUnavailable
 from web_traffic.kafka import ensure_topic
-from web_traffic.kafka_client import KafkaUnavailable
 from web_traffic.settings import Settings
 
 FOLDER = PROPERTIES_FILE.parent

@@ -12,12 +12,10 @@ from uuid import UUID
 
 import msgspec
 
+from web_traffic.errors import CheckpointError
+
 Offsets = dict[str, int]
 """Kafka offset by partition number (as text, the way JSON keeps it)."""
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint file is not what Spark writes; the message names it."""
 
 
 class _Metadata(msgspec.Struct):

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from web_traffic.checkpoint import Checkpoint, CheckpointError, Offsets
+from web_traffic.checkpoint import Checkpoint, Offsets
+from web_traffic.errors import CheckpointError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,28 +10,20 @@ from typing import Any
 
 import psycopg
 
-from web_traffic.checkpoint import Checkpoint, CheckpointError, Offsets
-from web_traffic.errors import NeedsAttention
+from web_traffic.checkpoint import Checkpoint, Offsets
+from web_traffic.errors import CheckpointClosed, CheckpointError, CheckpointMismatch, DataLoss
 from web_traffic.events import KEYS
 from web_traffic.histories import CHECKS, Histories, look_at
 from web_traffic.kafka import Topic
 from web_traffic.losses import all_gaps, lost_records
 from web_traffic.marks import changed_from
-from web_traffic.rebuild import DataLoss, Rebuild, Start, behind_unreadable
+from web_traffic.rebuild import Rebuild, Start, behind_unreadable
 from web_traffic.settings import Settings
 from web_traffic.unreadable import find_unreadable, require_readable
 from web_traffic.warehouse.history import Fingerprint, LastRecord, Span, read_last_records, read_past
 from web_traffic.window_length import WINDOW_MINUTES
 
 ACCEPT = "to go on without them run once with accept_data_loss, which records the gap"
-
-
-class CheckpointMismatch(NeedsAttention):
-    """The checkpoint does not belong to this database, topic or configuration; nothing was read or written."""
-
-
-class CheckpointClosed(NeedsAttention):
-    """The checkpoint's folder can't be written to; nothing was read or written."""
 
 
 def fingerprint(settings: Settings, topic: Topic, watermark_delay: str, spark_version: str) -> Fingerprint:

@@ -19,7 +19,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetS
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from web_traffic.checkpoint import Offsets
-from web_traffic.kafka_client import LeaderUnknown, asking
+from web_traffic.errors import LeaderUnknown
+from web_traffic.kafka_client import asking
 from web_traffic.settings import Settings
 
 TIMEOUT_SECONDS = 20

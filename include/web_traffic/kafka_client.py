@@ -7,29 +7,14 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import (
+    KafkaRefused,
+    KafkaUnavailable,
+    LeaderUnknown,
+    TopicMissing,
+    TopicNotMade,
+)
 from web_traffic.settings import Settings
-
-
-class KafkaUnavailable(ConnectionError):
-    """No broker answers; the message names the address."""
-
-
-class LeaderUnknown(KafkaUnavailable):
-    """A partition has no leader that all brokers know of yet, as happens after a start or a failure."""
-
-
-class TopicMissing(NeedsAttention):
-    """The broker does not have the topic."""
-
-
-class KafkaRefused(NeedsAttention):
-    """The broker does not let this client in, or does not give it what it asks for; the message has its words."""
-
-
-class TopicNotMade(NeedsAttention):
-    """The broker does not make the topic; the message has its words."""
-
 
 NOT_ALLOWED = (
     KafkaError.TOPIC_AUTHORIZATION_FAILED,

@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 
-from web_traffic.checkpoint import Checkpoint, CheckpointError, Offsets
-from web_traffic.errors import NeedsAttention
+from web_traffic.checkpoint import Checkpoint, Offsets
+from web_traffic.errors import CheckpointError, DataLoss, WindowsDoNotMeet
 from web_traffic.kafka import Topic
 from web_traffic.losses import Gap, Loss, all_gaps, first_kept, lost_records, lost_topic, reused_from
 from web_traffic.settings import Settings
@@ -23,14 +23,6 @@ BOTH = (
     "run once with rebuild_checkpoint and accept_data_loss: unsealed windows are counted anew from what Kafka still "
     "holds, sealed ones stay, and the gap is recorded"
 )
-
-
-class DataLoss(NeedsAttention):
-    """Kafka does not hold all records that have to be read; nothing was read or written."""
-
-
-class WindowsDoNotMeet(NeedsAttention):
-    """Windows of a new length would not begin where those of the old length end; nothing was read or written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from web_traffic.kafka_client import KafkaUnavailable
+from web_traffic.errors import KafkaUnavailable
 from web_traffic.settings import Settings
 
 NO_RECORD = (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET)  # noqa: SLF001  (those are their public names)

@@ -17,12 +17,8 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import SettingsError
 from web_traffic.window_length import WINDOW_MINUTES, window_start
-
-
-class SettingsError(NeedsAttention):
-    """An environment variable holds a value that the ETL can't use; the message names it and the fix."""
 
 
 @dataclass(frozen=True, slots=True)

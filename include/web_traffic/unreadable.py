@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from web_traffic.checkpoint import Offsets
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import Unreadable
 from web_traffic.kafka import Topic, find_since
 from web_traffic.records import read_records
 from web_traffic.settings import Settings
@@ -21,10 +21,6 @@ AROUND = (
     "partitions, and they are kept in etl.rejected_event; then restate all windows since the oldest open one, which "
     "counts what came before them in these partitions"
 )
-
-
-class Unreadable(NeedsAttention):
-    """Spark would fail at a record, on every run; nothing was read or written."""
 
 
 class UnreadableRecord(NamedTuple):

@@ -11,7 +11,8 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from psycopg.pq import Conninfo
 
-from web_traffic.settings import Settings, SettingsError
+from web_traffic.errors import SettingsError
+from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 
 KAFKA, POSTGRES, POSTGRES_OWNER, SPARK = "kafka_default", "postgres_default", "postgres_owner", "spark_default"

@@ -13,8 +13,8 @@ from local_stack.environment import LOOPBACK, Ports
 from local_stack.jars import class_path
 from local_stack.java import java_home
 from tests.faults.stopped import wait_until
+from web_traffic.errors import KafkaUnavailable, TopicMissing
 from web_traffic.kafka import describe_topic
-from web_traffic.kafka_client import KafkaUnavailable, TopicMissing
 from web_traffic.settings import Settings
 
 CLUSTER = "AAAAAAAAAAAAAAAAAAAAAA"

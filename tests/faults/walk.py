@@ -16,9 +16,8 @@ from tests.faults.trial import MOST_RETRIES, Outcome
 from tests.faults.truth import Verdict
 from tests.redriving import redrive
 from tests.restating import restating
-from web_traffic.errors import EXIT_NEEDS_ATTENTION
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, RecordsMissing, RecountImpossible
 from web_traffic.kafka import describe_topic
-from web_traffic.recount.sources import RecountImpossible
 from web_traffic.window_length import WINDOW
 
 START = datetime(2026, 3, 28, 20, tzinfo=UTC)
@@ -116,7 +115,7 @@ class Walk(Histories):
         self.found.add(self.truth.judge(restated))
         try:
             recount = self.pipeline.recount()
-        except RecountImpossible:
+        except (RecountImpossible, RecordsMissing):
             return
         wrong = (recount.missing, recount.unexpected, recount.different)
         self.unaccounted |= {f"the recount: {sample}" for differences in wrong for sample in differences.samples}

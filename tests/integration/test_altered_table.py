@@ -11,11 +11,10 @@ from tests.integration.test_aggregate import event
 from tests.integration.test_sink import batch, stage, table
 from tests.pipeline import Pipeline
 from tests.restating import changes, hits, restate, try_to_restate
-from web_traffic.errors import EXIT_NEEDS_ATTENTION
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, RowsHeldBack, SchemaMismatch
 from web_traffic.warehouse.ledger import RunLedger
-from web_traffic.warehouse.migrate import SchemaMismatch, require_result_table
+from web_traffic.warehouse.migrate import require_result_table
 from web_traffic.warehouse.sink import _commit
-from web_traffic.warehouse.staging import RowsHeldBack
 
 SOON = datetime(2026, 3, 29, 0, 21, tzinfo=UTC)
 OLD = {"00:00 a.example": 1, "00:00 b.example": 1, "00:05 wrong": 1}

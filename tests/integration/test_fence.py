@@ -10,9 +10,8 @@ import pytest
 from tests.faults.stopped import stopped_at
 from tests.integration.test_aggregate import event
 from tests.pipeline import RUN_LIMIT_SECONDS, Pipeline
-from web_traffic.errors import EXIT_NEEDS_ATTENTION
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, RunInProgress
 from web_traffic.warehouse.ledger import RunLedger
-from web_traffic.warehouse.locks import RunInProgress
 
 
 @contextmanager

@@ -19,9 +19,9 @@ from tests.integration.test_aggregate import books, event
 from tests.pipeline import Pipeline, make_topic
 from web_traffic import kafka
 from web_traffic.checkpoint import Checkpoint
+from web_traffic.errors import KafkaUnavailable, TopicMissing
 from web_traffic.gate import decide
 from web_traffic.kafka import end_offsets, ensure_topic
-from web_traffic.kafka_client import KafkaUnavailable, TopicMissing
 from web_traffic.settings import Settings
 
 

@@ -22,9 +22,8 @@ from tests.faults.brokers import running_brokers
 from tests.integration.test_aggregate import event
 from tests.pipeline import Pipeline
 from web_traffic import kafka
-from web_traffic.errors import EXIT_NEEDS_ATTENTION
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, KafkaRefused, KafkaUnavailable, TopicNotMade
 from web_traffic.kafka import describe_topic, ensure_topic
-from web_traffic.kafka_client import KafkaRefused, KafkaUnavailable, TopicNotMade
 from web_traffic.settings import Settings
 
 TOPIC = "guarded"

@@ -12,13 +12,14 @@ import pytest
 from local_stack import Stack
 from tests.pipeline import Pipeline
 from tests.restating import interval
-from web_traffic.redrive.ledger import RedriveInProgress, RedriveLedger
+from web_traffic.errors import InProgress, RunInProgress
+from web_traffic.redrive.ledger import RedriveLedger
 from web_traffic.restatement.ledger import RestatementLedger
 from web_traffic.settings import RestateSettings
 from web_traffic.warehouse import migrate as migration
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import RunLedger
-from web_traffic.warehouse.locks import InProgress, Lock, RunInProgress, take_turn
+from web_traffic.warehouse.locks import Lock, take_turn
 from web_traffic.warehouse.migrate import migrate
 
 Connection = psycopg.Connection[Any]
@@ -69,7 +70,7 @@ def test_kinds_of_work_do_not_wait_for_one_another(pipeline: Pipeline, first: Co
     [
         (live, RunInProgress, "another live run"),
         (restatement, RunInProgress, "another restatement"),
-        (redrive, RedriveInProgress, "another redrive"),
+        (redrive, InProgress, "another redrive"),
     ],
 )
 def test_an_error_names_who_holds_the_lock_now(

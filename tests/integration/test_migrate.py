@@ -15,10 +15,11 @@ import web_traffic.warehouse.migrate as migration
 from local_stack import Stack
 from local_stack.postgres import make_warehouse
 from tests.faults.stopped import wait_until
+from web_traffic.errors import SchemaMismatch
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.locks import Lock
-from web_traffic.warehouse.migrate import SchemaMismatch, migrate, require_schema
+from web_traffic.warehouse.migrate import migrate, require_schema
 
 ALL = sorted(migration._migrations())
 FIRST = {"0001_first": b"CREATE TABLE etl.first (number integer)"}

@@ -17,10 +17,11 @@ from local_stack import Stack, up
 from tests.integration.alerts.observe import Inbox
 from tests.pipeline import Pipeline
 from web_traffic.alerts import Incident, recover, report
-from web_traffic.alerts.channels import Apprise, ChannelDown
+from web_traffic.alerts.channels import Apprise
 from web_traffic.alerts.message import Message
 from web_traffic.alerts.offline import FILE
 from web_traffic.alerts.store import close_incidents, deliver, open_incident, overdue_since
+from web_traffic.errors import ChannelDown
 from web_traffic.settings import AlertSettings
 
 AN_INCIDENT = Incident("a dag/a task", "a task failed", "it broke", "mend it", failure="run 1")

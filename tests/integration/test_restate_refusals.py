@@ -12,10 +12,9 @@ from tests.faults.stopped import stopped_at
 from tests.integration.test_aggregate import event
 from tests.pipeline import Pipeline, make_topic
 from tests.restating import as_json, changes, figures, hits, interval, restate, restating, try_to_restate
-from web_traffic.errors import EXIT_NEEDS_ATTENTION
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, RunInProgress
 from web_traffic.restatement.ledger import RestatementLedger
 from web_traffic.settings import RestateSettings
-from web_traffic.warehouse.locks import RunInProgress
 
 SOON = datetime(2026, 3, 29, 0, 21, tzinfo=UTC)
 POINTS = (

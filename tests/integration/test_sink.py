@@ -14,10 +14,11 @@ import pytest
 from tests.faults.stopped import wait_until
 from tests.pipeline import Pipeline
 from web_traffic.checkpoint import Batch
-from web_traffic.warehouse.ledger import LedgerMismatch, RunKey, RunLedger
+from web_traffic.errors import Fenced, LedgerMismatch, StagedWindowsLost
+from web_traffic.warehouse.ledger import RunKey, RunLedger
 from web_traffic.warehouse.locks import lock_pipeline
-from web_traffic.warehouse.sink import Fenced, _commit
-from web_traffic.warehouse.staging import StagedWindowsLost, _copier
+from web_traffic.warehouse.sink import _commit
+from web_traffic.warehouse.staging import _copier
 from web_traffic.windows import HIT_COLUMNS
 
 Connection = psycopg.Connection[Any]

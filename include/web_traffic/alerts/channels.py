@@ -10,13 +10,10 @@ from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from web_traffic.alerts.message import Message
+from web_traffic.errors import ChannelDown
 from web_traffic.settings import AlertSettings
 
 TIMEOUT_SECONDS = 10
-
-
-class ChannelDown(ConnectionError):
-    """The channel did not take the message; it is kept and sent again."""
 
 
 class Channel(Protocol):

@@ -10,10 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from web_traffic.alerts.channels import Channel, ChannelDown
+from web_traffic.alerts.channels import Channel
 from web_traffic.alerts.incident import Incident
 from web_traffic.alerts.message import Story, write
 from web_traffic.alerts.store import Connection, entry, open_incident
+from web_traffic.errors import ChannelDown
 
 log = logging.getLogger(__name__)
 FILE = "while_postgresql_is_down.json"

@@ -10,9 +10,10 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from web_traffic.alerts.channels import Channel, ChannelDown
+from web_traffic.alerts.channels import Channel
 from web_traffic.alerts.incident import Incident
 from web_traffic.alerts.message import KINDS, Kind, Story, write
+from web_traffic.errors import ChannelDown
 from web_traffic.statements import statements_beside
 
 statement = statements_beside(__file__)

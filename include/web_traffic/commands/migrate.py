@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import psycopg
 
-from web_traffic.errors import EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, NeedsAttention
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, InProgress, NeedsAttention
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
-from web_traffic.warehouse.locks import InProgress
 from web_traffic.warehouse.migrate import migrate
 
 DESCRIPTION = f"""\

@@ -4,8 +4,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from web_traffic.errors import EXIT_FOUND_WRONG, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, NeedsAttention
-from web_traffic.recount import RecountImpossible, recount
+from web_traffic.errors import (
+    EXIT_FOUND_WRONG,
+    EXIT_NEEDS_ATTENTION,
+    EXIT_TRY_AGAIN,
+    NeedsAttention,
+    RecountImpossible,
+)
+from web_traffic.recount import recount
 from web_traffic.settings import Settings
 
 DESCRIPTION = f"""\

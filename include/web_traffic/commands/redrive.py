@@ -10,15 +10,21 @@ from textwrap import fill
 
 import psycopg
 
-from web_traffic.errors import EXIT_INTERRUPTED, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, NeedsAttention
+from web_traffic.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_NEEDS_ATTENTION,
+    EXIT_TRY_AGAIN,
+    InProgress,
+    KafkaUnavailable,
+    NeedsAttention,
+    RedriveTakenOver,
+)
 from web_traffic.kafka import describe_topic
-from web_traffic.kafka_client import KafkaUnavailable
 from web_traffic.reasons import Reason
 from web_traffic.redrive.candidates import Pages, Report, repaired, selected
 from web_traffic.redrive.files import export, read_values
-from web_traffic.redrive.ledger import RedriveInProgress, RedriveLedger, Selection
+from web_traffic.redrive.ledger import RedriveLedger, Selection
 from web_traffic.redrive.protocol import ASSUMPTIONS, Redriver, choose
-from web_traffic.redrive.topic import RedriveTakenOver
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.migrate import require_schema
@@ -59,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
     except NeedsAttention as error:
         sys.stderr.write(f"redrive: {error}\n")
         return EXIT_NEEDS_ATTENTION
-    except (KafkaUnavailable, RedriveInProgress, RedriveTakenOver, OSError) as error:
+    except (KafkaUnavailable, InProgress, RedriveTakenOver, OSError) as error:
         sys.stderr.write(f"redrive: {error}\n")
         return EXIT_TRY_AGAIN
     except psycopg.Error as error:

@@ -14,13 +14,13 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from web_traffic.checkpoint import Batch, Checkpoint
+from web_traffic.errors import KafkaUnavailable
 from web_traffic.faults import fault_point
 from web_traffic.guard import examine, fingerprint
 from web_traffic.jobs.application import run, start_session, timed
 from web_traffic.jobs.books import close_books
 from web_traffic.jobs.damage import damage_is_refused
 from web_traffic.kafka import describe_topic
-from web_traffic.kafka_client import KafkaUnavailable
 from web_traffic.marks import last_records
 from web_traffic.rebuild import set_aside
 from web_traffic.settings import Settings

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from web_traffic.guard import CheckpointMismatch
+from web_traffic.errors import CheckpointMismatch
 from web_traffic.rebuild import REBUILD
 
 OPENING = re.compile(

@@ -32,7 +32,7 @@ def pipeline(connection: Connection, within: Range, name: str = "", before: int 
 def lag(settings: Settings) -> dict[str, Any]:
     """Return how far the newest committed batch is behind the broker now, by partition.
 
-    Raises `web_traffic.kafka_client.KafkaUnavailable` or `TopicMissing`, and what `reading` raises.
+    Raises `web_traffic.errors.KafkaUnavailable` or `TopicMissing`, and what `reading` raises.
     """
     with reading(settings) as connection:
         newest = ask(connection, "newest_batch")

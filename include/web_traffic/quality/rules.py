@@ -6,17 +6,13 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Literal, get_args
 
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import BadRule
 from web_traffic.window_length import WINDOW_MINUTES
 
 Dimension = Literal["completeness", "uniqueness", "validity", "freshness", "volume", "consistency"]
 Severity = Literal["warn", "error"]
 
 _QUERIES = resources.files("web_traffic.quality") / "sql" / "rules"
-
-
-class BadRule(NeedsAttention):
-    """A rule that can't be applied; the message names it and says why."""
 
 
 @dataclass(frozen=True, slots=True)

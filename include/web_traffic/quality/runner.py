@@ -8,7 +8,8 @@ from typing import Any, Literal
 import psycopg
 from psycopg.types.json import Jsonb
 
-from web_traffic.quality.rules import BadRule, DQRule
+from web_traffic.errors import BadRule
+from web_traffic.quality.rules import DQRule
 from web_traffic.statements import statements_beside
 from web_traffic.window_length import WINDOW
 

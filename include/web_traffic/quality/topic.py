@@ -9,12 +9,13 @@ from typing import Any
 
 import psycopg
 
+from web_traffic.errors import RecordsMissing, RecountImpossible
 from web_traffic.kafka import Topic, describe_topic, find_since, timestamps_at
 from web_traffic.kafka_time import milliseconds
 from web_traffic.quality.runner import Scope
 from web_traffic.recount.rules import Hit, classify, written
 from web_traffic.recount.sample import recount_window
-from web_traffic.recount.sources import RecountImpossible, read_topic
+from web_traffic.recount.sources import read_topic
 from web_traffic.settings import Interval, Settings
 from web_traffic.statements import statements_beside
 from web_traffic.window_length import WINDOW, window_start
@@ -99,7 +100,7 @@ def _observe_windows(
     sampled = Interval(sampled_window, sampled_window + WINDOW)
     try:
         hits = recount_window(settings, connection, topic.id, sampled, first_offsets)
-    except RecountImpossible as error:
+    except (RecountImpossible, RecordsMissing) as error:
         log.info("window %s is not recounted: %s", sampled_window, error)
         return observed
     rows = [window._asdict() | {"num_hits": number} for window, number in hits.items()]

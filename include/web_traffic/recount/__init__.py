@@ -7,12 +7,13 @@ window. `web-traffic recount` prints the outcome.
 
 from datetime import timedelta
 
+from web_traffic.errors import RecountImpossible
 from web_traffic.recount.counting import expect, tally
 from web_traffic.recount.gaps import accepted
 from web_traffic.recount.report import Recount, compare
 from web_traffic.recount.restating import Restated
 from web_traffic.recount.rules import Future, Hit, Rejected, classify
-from web_traffic.recount.sources import RecountImpossible, offset_ranges, read_topic, read_warehouse
+from web_traffic.recount.sources import offset_ranges, read_topic, read_warehouse
 from web_traffic.settings import Settings
 
 __all__ = ["Future", "Hit", "Recount", "RecountImpossible", "Rejected", "classify", "recount"]

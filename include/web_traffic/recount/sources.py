@@ -9,9 +9,8 @@ from typing import Any
 import psycopg
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import KafkaUnavailable, RecordsMissing, RecountImpossible, TopicMissing
 from web_traffic.kafka import describe_topic
-from web_traffic.kafka_client import KafkaUnavailable, TopicMissing
 from web_traffic.recount.counting import Batch, Place, Ranges, Record
 from web_traffic.recount.gaps import missing, without_lost
 from web_traffic.recount.restating import Restatement
@@ -23,14 +22,6 @@ from web_traffic.warehouse.connection import connect
 statement = statements_beside(__file__)
 _TIMEOUT_SECONDS = 20
 _MESSAGES_AT_ONCE = 10_000
-
-
-class RecountImpossible(Exception):
-    """The numbers can't be checked: a side can't be reached, or Kafka no longer holds the records."""
-
-
-class RecordsMissing(RecountImpossible, NeedsAttention):
-    """Kafka does not hold the records, so a later try can't check them either."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import UnknownRecord
 from web_traffic.events import Rejected, parse
 from web_traffic.reasons import Reason
 from web_traffic.redrive.files import Values
@@ -29,10 +29,6 @@ class Candidate(NamedTuple):
 
 Pages = Iterator[list[Candidate]]
 """Candidates in pages that fit into one redrive."""
-
-
-class UnknownRecord(NeedsAttention):
-    """A value is for a record that was never rejected."""
 
 
 def selected(ledger: RedriveLedger, selection: Selection) -> Pages:

@@ -13,14 +13,10 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import BadFile
 from web_traffic.redrive.ledger import Place, RejectedEvent
 
 Values = dict[Place, bytes | None]
-
-
-class BadFile(NeedsAttention):
-    """A file can't be taken as it is; the message names it, the line and the fix. Nothing was changed."""
 
 
 class _Line(msgspec.Struct):

@@ -11,17 +11,14 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from web_traffic.checkpoint import Offsets
+from web_traffic.errors import InProgress
 from web_traffic.statements import statements_beside
-from web_traffic.warehouse.locks import InProgress, Lock, take_turn
+from web_traffic.warehouse.locks import Lock, take_turn
 
 statement = statements_beside(__file__)
 REDRIVE_WAIT = timedelta(seconds=1)
 PAGE_EVENTS = 10_000
 PAGE_BYTES = 32 * 1024 * 1024
-
-
-class RedriveInProgress(InProgress):
-    """Another redrive works on this database; this is temporary."""
 
 
 class Place(NamedTuple):
@@ -115,8 +112,8 @@ class RedriveLedger:
 
     @classmethod
     def alone(cls, connection: psycopg.Connection[Any]) -> Self:
-        """Return the ledger to the one who may change it while the connection lasts; raises `RedriveInProgress`."""
-        take_turn(connection, Lock.REDRIVE, REDRIVE_WAIT, RedriveInProgress)
+        """Return the ledger to the one who may change it while the connection lasts; raises `InProgress`."""
+        take_turn(connection, Lock.REDRIVE, REDRIVE_WAIT, InProgress)
         return cls(connection)
 
     def pages(self, selection: Selection) -> Iterator[list[RejectedEvent]]:

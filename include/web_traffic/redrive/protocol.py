@@ -21,19 +21,15 @@ from datetime import UTC, datetime
 from typing import Self
 from uuid import uuid4
 
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import TooLarge, Untraceable
 from web_traffic.faults import fault_point
 from web_traffic.kafka import Topic, describe_topic
 from web_traffic.redrive.candidates import VALID, Candidate, Report, verdict
 from web_traffic.redrive.ledger import Redrive, RedriveLedger
-from web_traffic.redrive.topic import RedriveTopic, TooLarge, redriven_records
+from web_traffic.redrive.topic import RedriveTopic, redriven_records
 from web_traffic.settings import Settings
 
 ASSUMPTIONS = ("sent", "lost")
-
-
-class Untraceable(NeedsAttention):
-    """Kafka no longer holds what would tell whether an interrupted redrive was committed."""
 
 
 class Redriver:

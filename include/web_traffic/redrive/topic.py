@@ -12,10 +12,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from confluent_kafka.admin import AdminClient
 
 from web_traffic.checkpoint import Offsets
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import KafkaUnavailable, RedriveTakenOver, TooLarge
 from web_traffic.faults import fault_point
 from web_traffic.kafka import LATEST, Topic
-from web_traffic.kafka_client import KafkaUnavailable
 from web_traffic.redrive.ledger import Place, Record, Redriven
 from web_traffic.settings import Settings
 
@@ -45,14 +44,6 @@ _CONSUMER = {
 _SILENCE = logging.Logger("the client says what it raises anyway", logging.CRITICAL + 1)
 _TOO_LARGE = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
 _FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)  # noqa: SLF001
-
-
-class RedriveTakenOver(Exception):
-    """A later redrive has taken over; this one has sent nothing that counts, or all."""
-
-
-class TooLarge(NeedsAttention):
-    """The topic does not take a record of this size; the transaction is aborted, so none of its records is there."""
 
 
 class RedriveTopic:

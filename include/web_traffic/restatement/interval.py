@@ -14,7 +14,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from web_traffic.checkpoint import Checkpoint
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import CountedOtherwise, NeedsAttention, NotIdle, NotSealed
 from web_traffic.gate import decide
 from web_traffic.kafka import Topic
 from web_traffic.restatement.lateness import Acceptance, ReadRange
@@ -28,18 +28,6 @@ from web_traffic.windows import WATERMARK
 statement = statements_beside(__file__)
 SAME = ("topic id", "window", "watermark delay", "keys")
 """What a restatement must have in common with the runs that have written the windows."""
-
-
-class NotSealed(NeedsAttention):
-    """The live run may still write windows of the interval; nothing was changed."""
-
-
-class CountedOtherwise(NeedsAttention):
-    """The windows were counted from another topic or by other rules, so they can't be counted again."""
-
-
-class NotIdle(NeedsAttention):
-    """No windows can be closed: there are newer events, or nothing is open."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,13 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
+from web_traffic.errors import NotIdle, RetentionGap, RowsHeldBack, RunInProgress, StagedWindowsLost
 from web_traffic.faults import fault_point
-from web_traffic.restatement.interval import NotIdle, Plan, require_sealed
-from web_traffic.restatement.reading import RetentionGap
+from web_traffic.restatement.interval import Plan, require_sealed
 from web_traffic.settings import RestateSettings
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.ledger import RunKey, Summary, fail_run
-from web_traffic.warehouse.locks import Lock, RunInProgress, lock_pipeline, take_turn
-from web_traffic.warehouse.staging import RowsHeldBack, StagedWindowsLost
+from web_traffic.warehouse.locks import Lock, lock_pipeline, take_turn
 from web_traffic.window_length import WINDOW
 
 statement = statements_beside(__file__)

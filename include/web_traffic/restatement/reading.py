@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 
 from web_traffic.checkpoint import Offsets
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import RetentionGap
 from web_traffic.kafka import Found, Topic, find_since
 from web_traffic.kafka_time import EARLIEST_MS, milliseconds, written
 from web_traffic.settings import Interval, Settings
@@ -21,10 +21,6 @@ from web_traffic.statements import statements_beside
 from web_traffic.unreadable import find_unreadable
 
 statement = statements_beside(__file__)
-
-
-class RetentionGap(NeedsAttention):
-    """Kafka no longer holds all records of the interval; nothing was changed."""
 
 
 class KnownBatch(NamedTuple):

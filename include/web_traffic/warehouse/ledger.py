@@ -11,10 +11,10 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from web_traffic.causes import explain
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import LedgerMismatch, RunInProgress
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.history import LastRecords
-from web_traffic.warehouse.locks import Lock, RunInProgress, take_turn
+from web_traffic.warehouse.locks import Lock, take_turn
 
 statement = statements_beside(__file__)
 RUN_WAIT = timedelta(minutes=5)
@@ -39,10 +39,6 @@ class Observed:
     oldest_kafka_ms: int | None
     """Oldest Kafka timestamp of the records, in ms since 1970; None if there are none."""
     newest_kafka_ms: int | None
-
-
-class LedgerMismatch(NeedsAttention):
-    """The ledger lacks a batch, or knows it with other offsets: checkpoint and database are not of the same time."""
 
 
 class RunKey(NamedTuple):

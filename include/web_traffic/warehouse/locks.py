@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import InProgress
 from web_traffic.statements import statements_beside
 
 statement = statements_beside(__file__)
@@ -35,16 +35,8 @@ class Lock(IntEnum):
         return self.name.lower().replace("_", " ")
 
 
-class InProgress(Exception):
-    """Another process does the same work now, and the message names it; this is temporary."""
-
-
-class RunInProgress(InProgress, NeedsAttention):
-    """Another run, or another restatement, has not ended for as long as this one has waited."""
-
-
 def take_turn(
-    connection: psycopg.Connection[Any], lock: Lock, wait: timedelta, refusal: type[InProgress] = InProgress
+    connection: psycopg.Connection[Any], lock: Lock, wait: timedelta, refusal: type[Exception] = InProgress
 ) -> None:
     """Take a lock for as long as the connection lasts.
 

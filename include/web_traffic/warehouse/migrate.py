@@ -11,16 +11,12 @@ from typing import Any
 
 import psycopg
 
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import SchemaMismatch
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.locks import Lock, take_turn
 
 statement = statements_beside(__file__)
 MIGRATION_WAIT = timedelta(seconds=30)
-
-
-class SchemaMismatch(NeedsAttention):
-    """The database and the code do not belong together; nothing was changed."""
 
 
 def migrate(connection: psycopg.Connection[Any]) -> list[str]:

@@ -13,21 +13,17 @@ from psycopg.types.json import Jsonb
 from pyspark.sql import DataFrame
 
 from web_traffic.checkpoint import Batch, Offsets
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import Fenced, LedgerMismatch, RowsHeldBack, StagedWindowsLost
 from web_traffic.faults import fault_point
 from web_traffic.settings import Settings
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.history import LastRecords
-from web_traffic.warehouse.ledger import RESTORED, LedgerMismatch, RunKey
+from web_traffic.warehouse.ledger import RESTORED, RunKey
 from web_traffic.warehouse.locks import lock_pipeline
-from web_traffic.warehouse.staging import RowsHeldBack, StagedWindowsLost, stage_windows
+from web_traffic.warehouse.staging import stage_windows
 
 statement = statements_beside(__file__)
-
-
-class Fenced(NeedsAttention):
-    """The pipeline belongs to a newer run; this one has committed nothing, and must not go on."""
 
 
 def write_batch(hits: DataFrame, batch: Batch, run: RunKey, last_records: LastRecords, settings: Settings) -> None:

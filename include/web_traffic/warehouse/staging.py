@@ -12,7 +12,6 @@ from psycopg import sql
 from pyspark.sql import DataFrame
 
 from web_traffic.arrow import spark_ddl, to_list
-from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
@@ -21,19 +20,6 @@ from web_traffic.windows import HIT_COLUMNS
 StagingTable = Literal["staged_window", "staged_restatement"]
 STAGE = pa.schema([("stage_id", pa.string()), ("hits", pa.int64())])
 STAGED_COLUMNS = {"stage_id": "uuid", **HIT_COLUMNS}
-
-
-class StagedWindowsLost(RuntimeError):
-    """The staging table holds other hits than the tasks copied; nothing was committed, a retry writes them."""
-
-
-class RowsHeldBack(NeedsAttention):
-    """PostgreSQL has written other rows than it was asked to; nothing was committed."""
-
-    def __init__(self, found: str, table: str) -> None:
-        super().__init__(
-            f"{found}: a trigger of the table {table} holds rows back or changes them; drop or correct it"
-        )
 
 
 def stage_windows(hits: DataFrame, table: StagingTable, settings: Settings) -> dict[UUID, int]:

@@ -13,8 +13,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from web_traffic.errors import NeedsAttention
-from web_traffic.kafka_client import KafkaUnavailable
+from web_traffic.errors import KafkaUnavailable, NeedsAttention
 from web_traffic.page import pipeline, quality, rejected, restatements, traffic
 from web_traffic.page.asking import reading
 from web_traffic.page.ranges import BadRange, Range

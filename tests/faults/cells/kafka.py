@@ -18,9 +18,8 @@ from tests.faults.stopped import stopped_at, wait_until
 from tests.faults.trial import EVENTS, Trial
 from tests.pipeline import make_topic
 from web_traffic.checkpoint import Checkpoint
-from web_traffic.errors import EXIT_NEEDS_ATTENTION
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, TopicMissing
 from web_traffic.kafka import describe_topic
-from web_traffic.kafka_client import TopicMissing
 
 
 def kafka_is_down_at_start(trial: Trial) -> None:

@@ -6,8 +6,9 @@ import psycopg
 import pytest
 
 from tests.integration.quality.rows import BY_NAME, Connection, about, add_run, add_windows, at
+from web_traffic.errors import BadRule
 from web_traffic.quality import topic
-from web_traffic.quality.rules import RULES, BadRule, DQRule
+from web_traffic.quality.rules import RULES, DQRule
 from web_traffic.quality.runner import SAMPLE_SIZE, Scope, check, keep
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect

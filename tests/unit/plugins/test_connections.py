@@ -9,7 +9,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from local_stack.environment import REPO
-from web_traffic.settings import SettingsError
+from web_traffic.errors import SettingsError
 from web_traffic_airflow.connections import job_environment, job_settings
 
 KAFKA = {"bootstrap.servers": "broker.example:9092"}

@@ -4,8 +4,7 @@ import psycopg
 import pytest
 from airflow.sdk import RetryAction
 
-from web_traffic.errors import NeedsAttention
-from web_traffic.kafka_client import KafkaRefused, KafkaUnavailable
+from web_traffic.errors import KafkaRefused, KafkaUnavailable, NeedsAttention
 from web_traffic_airflow.operators import SparkRunFailed
 from web_traffic_airflow.retries import BY_CAUSE
 

@@ -4,8 +4,7 @@ import psycopg
 import pytest
 
 from web_traffic.causes import LONGEST_LINE, explain
-from web_traffic.errors import NeedsAttention
-from web_traffic.kafka_client import KafkaUnavailable
+from web_traffic.errors import KafkaUnavailable, NeedsAttention
 from web_traffic.traces import innermost
 
 WORKER = """\
@@ -42,7 +41,7 @@ Traceback (most recent call last):
 RuntimeError: outer
 \tat org.apache.spark.api.python.BasePythonRunner.run(PythonRunner.scala:1)
 """
-OURS_ABOVE = CHAIN.replace("RuntimeError: outer", "web_traffic.kafka_client.KafkaUnavailable: no Kafka broker answers")
+OURS_ABOVE = CHAIN.replace("RuntimeError: outer", "web_traffic.errors.KafkaUnavailable: no Kafka broker answers")
 GROUP = """\
 org.apache.spark.api.python.PythonException: An exception was thrown from the Python worker: \
   + Exception Group Traceback (most recent call last):
@@ -105,7 +104,7 @@ Caused by: org.apache.kafka.common.errors.TopicAuthorizationException: Not autho
     [
         (WORKER, "psycopg.errors.InsufficientPrivilege", "permission denied for table staged_window"),
         (CHAIN, "OSError", "[Errno 28] No space left on device"),
-        (OURS_ABOVE, "web_traffic.kafka_client.KafkaUnavailable", "no Kafka broker answers"),
+        (OURS_ABOVE, "web_traffic.errors.KafkaUnavailable", "no Kafka broker answers"),
         (GROUP, "OSError", "disk full"),
         (PROXY, "psycopg.errors.UndefinedTable", 'relation "etl.staged_window" does not exist'),
         (TASK, "java.lang.ArithmeticException", "long overflow"),

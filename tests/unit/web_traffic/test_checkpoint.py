@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from web_traffic.checkpoint import Checkpoint, CheckpointError
+from web_traffic.checkpoint import Checkpoint
+from web_traffic.errors import CheckpointError
 
 PLAN = {"batchWatermarkMs": 0, "batchTimestampMs": 1_774_785_600_000, "conf": {}}
 

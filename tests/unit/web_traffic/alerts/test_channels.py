@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
-from web_traffic.alerts.channels import Apprise, ChannelDown
+from web_traffic.alerts.channels import Apprise
 from web_traffic.alerts.message import Message
+from web_traffic.errors import ChannelDown
 
 
 def test_a_service_without_apprise_is_down_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

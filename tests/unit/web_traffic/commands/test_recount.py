@@ -3,9 +3,8 @@
 import pytest
 
 from web_traffic.commands.recount import main
-from web_traffic.errors import EXIT_FOUND_WRONG, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN
+from web_traffic.errors import EXIT_FOUND_WRONG, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, RecordsMissing
 from web_traffic.recount import Recount
-from web_traffic.recount.sources import RecordsMissing
 from web_traffic.settings import Settings
 
 NOWHERE = "postgresql://127.0.0.1:1/web_traffic"

@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from web_traffic.guard import CheckpointMismatch
+from web_traffic.errors import CheckpointMismatch
 from web_traffic.jobs.damage import damage, damage_is_refused
 
 CUT_DELTA = """\

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from web_traffic.quality.rules import RULES, BadRule, DQRule
+from web_traffic.errors import BadRule
+from web_traffic.quality.rules import RULES, DQRule
 
 GOOD = "-- A header.\nSELECT true AS is_offender;\n"
 

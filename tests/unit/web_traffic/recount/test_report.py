@@ -6,7 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from web_traffic.recount import Recount, RecountImpossible
+from web_traffic.errors import RecountImpossible
+from web_traffic.recount import Recount
 from web_traffic.recount.counting import Expected
 from web_traffic.recount.report import compare
 from web_traffic.recount.rules import Window, microseconds

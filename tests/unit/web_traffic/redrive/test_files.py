@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.web_traffic.redrive.test_candidates import GOOD, rejected
-from web_traffic.redrive.files import BadFile, export, read_values
+from web_traffic.errors import BadFile
+from web_traffic.redrive.files import export, read_values
 from web_traffic.redrive.ledger import Place
 
 
