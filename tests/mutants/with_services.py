@@ -242,9 +242,9 @@ MUTANTS = (
     ),
     Mutant(
         "a vanished row takes other hosts with it",
-        f"{DOMAIN}/restatement/sql/delete_vanished_windows.sql",
-        " AND w.host = r.host",
-        "",
+        f"{DOMAIN}/restatement/sql/replace_windows.sql",
+        "f.change = 'vanished'\n        AND w.window_start = f.window_start AND w.host = f.host",
+        "f.change = 'vanished'\n        AND w.window_start = f.window_start",
         "integration/test_restate.py",
         "test_a_row_that_the_events_do_not_have_vanishes_and_one_with_too_many_hits_is_corrected",
     ),

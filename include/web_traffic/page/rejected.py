@@ -18,11 +18,11 @@ SHOWN_BYTES = 4096
 """So much of a value is shown; the download has all of it."""
 FETCHED = 200
 
-Place = tuple[datetime, str, int, int]
+Cursor = tuple[datetime, str, int, int]
 """When an event was rejected, topic id, partition and offset: the order of the list."""
 
 
-def rejected(connection: Connection, within: Range, reason: str = "", before: Place | None = None) -> dict[str, Any]:
+def rejected(connection: Connection, within: Range, reason: str = "", before: Cursor | None = None) -> dict[str, Any]:
     """Return what Rejected events shows; `before` is the last event of the page before."""
     events = ask(connection, "rejected_events", **_selection(within, reason, before))
     return {
@@ -46,7 +46,7 @@ def download(settings: Settings, within: Range, reason: str = "") -> Iterator[st
             yield line(RejectedEvent(*row))
 
 
-def _selection(within: Range, reason: str, before: Place | None) -> dict[str, object]:
+def _selection(within: Range, reason: str, before: Cursor | None) -> dict[str, object]:
     time, topic_id, partition, offset = before or (within.end, "", 0, 0)
     place = {"before_time": time, "before_topic": topic_id, "before_partition": partition, "before_offset": offset}
     return within.parameters() | place | {"reason": reason, "listed": LISTED + 1, "shown_bytes": SHOWN_BYTES}

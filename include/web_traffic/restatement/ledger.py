@@ -104,17 +104,16 @@ class RestatementLedger:
             raise StagedWindowsLost(
                 f"restatement {self.run_id}: {figures['hits_after']} hits staged, {sum(stages.values())} copied"
             )
-        self._require_all("find_changes", "etl.restatement", entered, figures["windows_changed"])
+        self._require_all("entered", "etl.restatement", entered, figures["windows_changed"])
         if plan.reading.doubt:
             self._require_growth(plan, row)
         (biggest,) = self._fetch("biggest_changes", row)
         fault_point("changes found")
         self._lock(plan)
-        steps = {"delete_vanished_windows": vanished, "update_changed_windows": changed, "insert_new_windows": new}
-        for step, rows in steps.items():
-            written = self._connection.execute(statement(step), row).rowcount
-            self._require_all(step, "aggregated_web_traffic", written, rows)
-            fault_point("replacing")
+        written = dict(zip(("deleted", "updated", "inserted"), self._fetch("replace_windows", row), strict=True))
+        for done, rows in zip(written, (vanished, changed, new), strict=True):
+            self._require_all(done, "aggregated_web_traffic", written[done], rows)
+        fault_point("windows replaced")
         if plan.idle_after:
             self._connection.execute(statement("seal_idle_windows"), row)
         return figures | {"biggest_changes": Jsonb(biggest)}
@@ -128,9 +127,9 @@ class RestatementLedger:
                 f"hold them ({plan.reading.doubt}): only what came later can be restated"
             )
 
-    def _require_all(self, step: str, table: str, written: int, rows: int) -> None:
+    def _require_all(self, done: str, table: str, written: int, rows: int) -> None:
         if written != rows:
-            found = f"restatement {self.run_id}: {step} has written {written:,} of {rows:,} rows"
+            found = f"restatement {self.run_id}: PostgreSQL {done} {written:,} of {rows:,} rows"
             raise RowsHeldBack(found, table)
 
     def _lock(self, plan: Plan) -> None:

@@ -57,7 +57,7 @@ def chosen_range(
 
 def chosen_place(
     before_time: datetime | None = None, before_topic: str = "", before_partition: int = 0, before_offset: int = 0
-) -> rejected.Place | None:
+) -> rejected.Cursor | None:
     """Return the rejected event after which the next page begins."""
     return (before_time, before_topic, before_partition, before_offset) if before_time else None
 
@@ -125,7 +125,7 @@ def show_restatements(reader: Reader, within: Within, run: str = "") -> dict[str
 def show_rejected(
     reader: Reader,
     within: Within,
-    before: Annotated[rejected.Place | None, Depends(chosen_place)],
+    before: Annotated[rejected.Cursor | None, Depends(chosen_place)],
     reason: str = "",
 ) -> dict[str, Any]:
     """Return the view Rejected events."""
