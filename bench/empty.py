@@ -50,7 +50,7 @@ def empty(_: Stack, rounds: int = 5) -> Section:
         ["DAG", "n", "task that finds nothing new, s", "whole DAG run, s"],
         [[f"{dag} ({TASKS[dag]})", rounds, f"{task:.2f}", f"{run:.2f}"] for dag, (task, run) in medians.items()],
         [Goal(1, "task that finds nothing new, against the seed job's task", 0.05, ratio)],
-        notes=["A run of web_traffic is all of its tasks, checks and the asset event included; seed has one task."],
+        notes=["A run of web_traffic includes all of its tasks, with checks and the asset event; seed has one task."],
     )
 
 

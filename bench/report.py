@@ -26,18 +26,20 @@ PICTURED = ("small", "cold", "large")
 INTRODUCTION = """\
 # Benchmarks
 
-`make bench` measures all of this in one go and writes this page, but for the age of a checkpoint, which takes
-most of an hour of its own (`make bench ONLY=age`); `make bench ONLY=large` measures one section again.
-All contenders read the same topic (four partitions, lz4, {bytes} bytes an event, none late or malformed, times in UTC,
-so that every engine can read them alike) from the same broker, into the same PostgreSQL, on the same cores. Before a
-figure counts, the contender's table is compared with the ground truth, row by row. Contenders take turns, another one
-begins each round; figures are medians of n whole processes, from the start of the first to the end of the last: wall
-seconds, CPU seconds of all their processes (without broker and database), and the peak of their proportional set
-sizes. Our table has its unique index, its triggers and its ledger; the others write to a table that has none of these.
+`make bench` measures this in one go and writes this page, except the age of a checkpoint, which takes most of an hour
+(`make bench ONLY=age`). `make bench ONLY=large` measures one section again.
+
+All contenders read the same topic from the same broker, into the same PostgreSQL, on the same cores. The topic has
+four partitions, lz4, {bytes} bytes an event, and no late or malformed event. Its times are in UTC, so that every
+engine can read them. A figure counts only if the contender's table equals the ground truth, row by row. Contenders
+take turns, and another one begins each round. Figures are medians of n whole processes, from the start of the first
+to the end of the last: wall seconds, CPU seconds of all their processes (without broker and database), and the peak
+of their proportional set sizes. Our table has its unique index, its triggers and its ledger; the other tables have
+none of these.
 
 - seed job: Spark as most people write it (`bench/contenders/seed.py`): json_tuple, default settings, JDBC append
 - tight script: one Python process, msgspec and COPY (`bench/contenders/script.py`)
-- Quix Streams, Bytewax, Pathway and PyFlink, each tuned as its documentation says (`bench/contenders/`)
+- Quix Streams, Bytewax, Pathway and PyFlink: each tuned as its documentation says (`bench/contenders/`)
 
 {versions}, {cores} cores, {date}.
 
@@ -106,7 +108,7 @@ def cost_model(seen: list[Observation]) -> str:
         rows.append([one.load, *sizes, *seconds])
     header = ["load", "events", "rows", "open windows", "wall, s", "by the model", "CPU, s", "by the model"]
     return (
-        "## Cost model\n\nFitted to our runs above; [performance.md](performance.md) says where its parts come from."
+        "## Cost model\n\nFitted to our runs above; [performance.md](performance.md) explains its parts."
         "\n\n" + table(["", "wall", "CPU"], parts) + "\n" + table(header, rows)
     )
 

@@ -33,25 +33,24 @@ CODE = ("include/web_traffic", "plugins")
 INTRODUCTION = """\
 # What faults leave behind
 
-Each trial sends at least 100,000 events to a topic of its own, breaks the real Kafka, PostgreSQL, Spark, network, disk
-or checkpoint in one way, lets the application recover, and compares the table, the ledger, the rejected events and the
-state store with an independent recount of the topic. In half of the trials a first run has gone well before. Kills
-take turns with the JVM, the Python process at the point and the whole process group, and with the first and the second
-batch of a run. Where Kafka has lost records, the recount takes them from what the trial has read before.
+Each trial sends at least 100,000 events to its own topic. It breaks the real Kafka, PostgreSQL, Spark, network, disk
+or checkpoint in one way, and lets the application recover. Then it compares the table, the ledger, the rejected
+events and the state store with an independent recount of the topic. In half of the trials, a successful run came
+first. Kills alternate between the JVM, the Python process at the point and the whole process group, and between the
+first and the second batch of a run. If Kafka lost records, the recount takes them from what the trial read before.
 
-The cells H, T and R take steps: events, runs, restatements, redrives, parts of the pipeline that go back in time, and
-the way out that a refusal names. Their events are few, and each has a host of its own. After each run all that was
-ever sent is compared with the table, and at the end, after all windows were restated, again: a missing event must lie
-in a gap that was accepted and recorded, or have come too late. Their runs share a warm Spark, but for those that are
-killed.
+The cells H, T and R are different. They take steps: events, runs, restatements, redrives, restores of a part of the
+pipeline, and the way out of a refusal. They send few events, each with its own host. After each run, the trial
+compares all events so far with the table. At the end it restates all windows and compares again: a missing event must
+lie in a gap that was accepted and recorded, or be too late. The runs share a warm Spark, except those that are killed.
 
-`make faults` runs what is missing and writes this page; `make faults CELL=K5 SEED=7` runs one trial again. *Lost*,
-*duplicate* and *wrong* are rows of the result table; *unaccounted* are events on which books, ledger, rejected events,
-state store and recount do not agree. *Recovery* is the time from the end of the fault to the end of the run that has
-brought everything up to date, a start of Spark included; up to four trials ran at the same time, on {cores} cores.
-*Seen* are trials in which a run ended with an error, which Airflow retries or alerts on; where it is less than n the
-fault passed by itself, within the run. *Code* is a digest of the application and of the cell that was tried: what was
-tried with another version of them, or on another machine, stands here until `make faults` has tried the cell again.
+`make faults` runs the missing trials and writes this page; `make faults CELL=K5 SEED=7` runs one trial again. *Lost*,
+*duplicate* and *wrong* are rows of the result table. *Unaccounted* are events on which books, ledger, rejected
+events, state store and recount do not agree. *Recovery* is the time from the end of the fault to the end of the run
+that brought the table up to date, including a start of Spark; up to four trials ran at the same time, on {cores}
+cores. *Seen* are trials in which a run ended with an error, which Airflow retries or alerts on. In the other trials,
+the run itself survived the fault. *Code* is a digest of the application and of the tried cell. A result of another
+version or of another machine stays here until `make faults` tries the cell again.
 
 | Cell | Fault | n | lost | duplicate | wrong | unaccounted | recovery, s (median, max) | seen | code |
 |---|---|---|---|---|---|---|---|---|---|
