@@ -1,6 +1,6 @@
 """Keeps what one version of the project leaves behind, for `test_upgrades` to go on with.
 
-Run `python -m tests.upgrades.keep tests/upgrades/kept/<version>` once for a version, in a checkout of it that is set up.
+Run `python -m tests.upgrades.keep tests/upgrades/kept/<version>` once for a version, in a checkout that is set up.
 It uses that version's own code and services. Two runs go well. A third one is killed between its commit in PostgreSQL
 and the one in the checkpoint, with windows open and an incident reported. Then more events arrive.
 """
