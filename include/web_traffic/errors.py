@@ -114,6 +114,11 @@ class SchemaMismatch(NeedsAttention):
 class RowsHeldBack(NeedsAttention):
     """PostgreSQL has written other rows than it was given; nothing was committed."""
 
+    def __init__(self, found: str, table: str) -> None:
+        super().__init__(
+            f"{found}: a trigger of the table {table} holds rows back or changes them; drop or correct it"
+        )
+
 
 # Log, checkpoint and ledger do not belong together
 
