@@ -90,10 +90,10 @@ def test_published_rows_without_an_identity_are_refused_with_the_statement_that_
 @pytest.mark.parametrize(
     ("on", "row", "table_name", "said"),
     [
-        ("DELETE", "old.host = 'wrong'", "aggregated_web_traffic", "delete_vanished_windows has written 0 of 1 rows"),
-        ("UPDATE", "old.host = 'b.example'", "aggregated_web_traffic", "update_changed_windows has written 1 of 2"),
-        ("INSERT", "new.host = 'late.example'", "aggregated_web_traffic", "insert_new_windows has written 1 of 2"),
-        ("INSERT", "new.host = 'wrong'", "etl.restatement", "find_changes has written 4 of 5 rows"),
+        ("DELETE", "old.host = 'wrong'", "aggregated_web_traffic", "delete_vanished_windows wrote 0 of 1 rows"),
+        ("UPDATE", "old.host = 'b.example'", "aggregated_web_traffic", "update_changed_windows wrote 1 of 2"),
+        ("INSERT", "new.host = 'late.example'", "aggregated_web_traffic", "insert_new_windows wrote 1 of 2"),
+        ("INSERT", "new.host = 'wrong'", "etl.restatement", "find_changes wrote 4 of 5 rows"),
     ],
 )
 def test_a_restatement_whose_rows_a_trigger_holds_back_changes_nothing(

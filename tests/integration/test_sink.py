@@ -160,7 +160,7 @@ def test_a_batch_whose_staged_windows_are_gone_commits_nothing_until_it_is_stage
     kept, lost = (stage(pipeline, window) for window in windows)
     with pipeline.owner() as owner:  # as a crash of the server does to an unlogged table
         owner.execute("DELETE FROM etl.staged_window WHERE stage_id = ANY(%s)", [list(lost)])
-    with pytest.raises(StagedWindowsLost, match=r"^batch 0: 3 hits staged, 5 copied$"):
+    with pytest.raises(StagedWindowsLost, match=r"^batch 0: 5 hits were copied, but 3 are staged$"):
         _commit(connection, batch(0, "00:05"), run, {}, kept | lost)
     assert (table(connection), ledger(connection), sealed_until(connection)) == ([], [], "-infinity")
 

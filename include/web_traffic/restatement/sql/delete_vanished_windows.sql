@@ -1,4 +1,4 @@
--- Take away the rows that the restatement does not find in the events any more.
+-- Delete the rows that the restatement no longer finds in the events.
 DELETE FROM public.aggregated_web_traffic AS w
 USING etl.restatement AS r
 WHERE

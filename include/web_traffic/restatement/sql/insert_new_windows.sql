@@ -1,4 +1,4 @@
--- Add the rows that were not there.
+-- Add the rows that the table lacks.
 INSERT INTO public.aggregated_web_traffic (window_start, window_end, host, referrer, num_hits)
 SELECT
     r.window_start,

@@ -1,4 +1,4 @@
--- Give the rows that have other hits their new ones.
+-- Set the new hits of the rows that changed.
 UPDATE public.aggregated_web_traffic AS w
 SET num_hits = r.new_hits
 FROM etl.restatement AS r
