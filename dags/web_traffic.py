@@ -1,16 +1,16 @@
 """# Web traffic
 
-Every five minutes the new events of the Kafka topic become hits per window, host and referrer in the table
-`aggregated_web_traffic`. One run is one Spark micro-batch run: it takes what is there, and ends.
+Every five minutes this DAG counts the new events of the Kafka topic, and writes hits per window, host and referrer to
+the table `aggregated_web_traffic`. Each run starts Spark once, reads all records that are there, and ends.
 
 | Task | What it does | When it fails |
 |---|---|---|
 | `prepare` | applies migrations, makes the topic | PostgreSQL or Kafka does not answer: see the last line of its log |
-| `choose` | new events, or a restatement, after a redrive or not | `dry_run` was ticked without an interval |
+| `choose` | picks new events or a restatement, or a redrive ahead of it | `dry_run` was ticked without an interval |
 | `redrive` | sends rejected events back, if the form asks for it | its log says why; a retry sends no event twice |
 | `new_offsets` | skips `aggregate` when nothing is new | Kafka does not answer |
 | `aggregate` | runs Spark, writes closed windows and the books | its log ends with the cause; a retry is always safe |
-| `restate` | counts closed windows again | its log says what speaks against it; the table is as it was |
+| `restate` | counts closed windows again | its log says why it is refused; the table is as it was |
 | `check_quality` | applies the rules | its error names the rule, its log the offenders; later runs go on |
 | `publish` | asset event `aggregated_web_traffic` with the summary | - |
 
@@ -19,11 +19,11 @@ Every five minutes the new events of the Kafka topic become hits per window, hos
 `web-traffic recount` counts the topic again and compares it with the table.
 
 **Backfills restate.** A backfill of this DAG, or a run by hand with `restate_from` and `restate_to`, counts the closed
-windows of its interval again, late events included, and replaces what differs; `etl.restatement` holds each change.
+windows of its interval again, late events included, and replaces rows that differ; `etl.restatement` has each change.
 Live runs go on meanwhile. See docs/backfills.md.
 
-**What do I do now?** Clear the failed task: nothing is lost or counted twice by running it again. An error that a
-retry can't help is not retried, and its message ends with the way out; where that is `rebuild_checkpoint` or
+**What do I do now?** Clear the failed task: running it again never loses events or counts them twice. An error that a
+retry can't help is not retried, and its message ends with the way out. If that is `rebuild_checkpoint` or
 `accept_data_loss`, trigger the DAG by hand and tick it in the form. The form also sends rejected events back.
 """
 

@@ -1,20 +1,20 @@
 """# Web traffic, restated
 
-Restates each day once the events that may come late are in: its closed windows are counted again from Kafka, and what
-differs is replaced in one transaction. The live runs of `web_traffic` go on meanwhile.
+Restates each day once its late events are in: this DAG counts the day's closed windows again from Kafka, and replaces
+rows that differ in one transaction. The live runs of `web_traffic` go on meanwhile.
 
 | Task | What it does | When it fails |
 |---|---|---|
 | `await_late_events` | waits for the allowed lateness (`ALLOWED_LATENESS`, a day) after the day's end | - |
 | `prepare` | applies migrations, makes the topic | PostgreSQL or Kafka does not answer: see the last line of its log |
-| `restate` | counts the day's windows again | its log says what speaks against it; the table is as it was |
+| `restate` | counts the day's windows again | its log says why it is refused; the table is as it was |
 | `check_quality` | applies the rules of windows | its error names the rule, its log the offenders |
 | `publish` | asset event `aggregated_web_traffic` with the summary | - |
 
 **What has changed?** `etl.restatement` holds each changed row with its old and its new value, `etl.run` the totals.
 
 **What do I do now?** Clear the failed task: a restatement changes all or nothing, and can be repeated. A refusal
-(retention, another topic, windows that are not closed) says what it needs. Days of the past: a backfill of this DAG.
+(retention, another topic, windows that are not closed) says what it needs. To restate past days, backfill this DAG.
 See docs/backfills.md.
 """
 

@@ -1,6 +1,6 @@
 """The embedded Airflow: four programs that share one environment, with the metadata in PostgreSQL.
 
-The `AIRFLOW_CONN_*` variables made here are the only place of addresses and logins for the DAGs.
+The DAGs get addresses and logins only from the `AIRFLOW_CONN_*` variables that are made here.
 """
 
 import json
@@ -22,8 +22,8 @@ from local_stack.errors import StackError
 from local_stack.java import java_home
 from local_stack.progress import step
 
-# name: (title, its name in the health report, arguments). The logs are on the disk that the API server reads:
-# serving them over the network as well would open ports.
+# name: (title, its name in the health report, arguments). The API server reads the logs from the disk: serving them
+# over the network would only open ports.
 PROGRAMS = {
     "airflow-api-server": ("Airflow API server", "metadatabase", ("api-server",)),
     "airflow-scheduler": ("Airflow scheduler", "scheduler", ("scheduler", "--skip-serve-logs")),
@@ -96,7 +96,7 @@ def prepare(stack: Stack) -> None:
             return
         with step("Airflow's metadata database is migrated", "migrating Airflow's metadata database"):
             _migrate(stack)
-        # The stamp lives with the data, so that neither can be there without the other.
+        # The stamp is in the database itself, so neither can exist without the other.
         connection.execute(sql.SQL("COMMENT ON DATABASE airflow IS {}").format(migrated))
 
 

@@ -83,12 +83,12 @@ def _send_an_hour(stack: Stack) -> None:
 
 
 def _wait_for_scheduled_run(airflow: AirflowApi) -> dict[str, Any]:
-    """Wait for the end of the run that the schedule has started last; it is at most one interval old."""
+    """Wait for the end of the newest scheduled run, which is at most one interval old."""
     with step("The scheduled run has ended", "waiting for the scheduled run"):
         end = time.monotonic() + SCHEDULE.total_seconds() + RUN_LIMIT_SECONDS
         while not (newest := airflow.runs(DAG, limit=1)) or _age(newest[0]) > SCHEDULE + timedelta(seconds=30):
             if time.monotonic() > end:
-                raise StackError("The scheduler has started no run: see var/log/airflow-scheduler.log.")
+                raise StackError("The scheduler did not start a run: see var/log/airflow-scheduler.log.")
             time.sleep(1)
         finished = airflow.wait_for_run(DAG, newest[0]["dag_run_id"], RUN_LIMIT_SECONDS)
     if finished["state"] != "success":
@@ -133,7 +133,7 @@ def _show(title: str, columns: Sequence[str], rows: Iterable[Any]) -> None:
 
 
 def _compare_with_truth(connection: psycopg.Connection[Any], truth: Truth) -> None:
-    """Hold the table to the ground truth that the generator wrote, for every window that is closed."""
+    """Compare every closed window in the table with the ground truth that the generator wrote."""
     sealed_until: datetime
     [(sealed_until,)] = connection.execute("SELECT sealed_until FROM etl.pipeline").fetchall()
     true_hits = {

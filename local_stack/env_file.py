@@ -1,4 +1,4 @@
-"""The file `.env`: made from `.env.example`, with a generated value for each one that is empty there."""
+"""The file `.env`: a copy of `.env.example`, with a generated value for each variable that is empty there."""
 
 import base64
 import os
@@ -16,7 +16,7 @@ TEMPLATE = Path(__file__).resolve().parent.parent / ".env.example"
 def write_env_file(env_file: Path, values: Mapping[str, str] | None = None) -> None:
     """Make `env_file` (mode 0600) from the template, or add what it lacks; `values` win over both.
 
-    An existing file keeps all its other lines. The file appears only when it is whole.
+    An existing file keeps all its other lines. The file is replaced in one step.
     """
     given = dict(values or {})
     template = TEMPLATE.read_text().splitlines()
@@ -39,7 +39,7 @@ def write_private(file: Path, text: str) -> None:
 
 
 class EnvFile:
-    """The values of an `.env` file; what is missing or makes no sense raises a `StackError` that names it."""
+    """The values of an `.env` file; a value that is missing or makes no sense raises a `StackError` that names it."""
 
     def __init__(self, file: Path) -> None:
         if not file.is_file():

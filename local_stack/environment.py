@@ -1,4 +1,4 @@
-"""What one stack is: its folder, its ports and its secrets, as an `.env` file gives them."""
+"""One stack: its folder, its ports and its secrets, as an `.env` file gives them."""
 
 import os
 import random
@@ -16,7 +16,7 @@ ENV_FILE = REPO / ".env"
 PROPERTIES_FILE = VAR / "spark" / "spark.conf"
 LOOPBACK = "127.0.0.1"
 MARKER = "WEB_TRAFFIC_STACK"
-"""Variable that every process of a stack carries, so that what a killed supervisor left behind can be found."""
+"""Every process of a stack has this variable, so that those of a killed supervisor can be found."""
 INHERITED = ("HOME", "LOGNAME", "TMPDIR", "USER")
 FREE_PORTS = range(20_000, 30_000)  # clear of the defaults, and below the ports that outgoing connections take
 MOST_PARTITIONS = 10_000
@@ -97,9 +97,9 @@ class Stack:
 
     @classmethod
     def create(cls, home: Path, ports: Ports | None = None) -> Self:
-        """A stack of its own below `home`, with secrets of its own and on free ports unless `ports` are given.
+        """A stack below `home`, with secrets of its own, and on free ports unless `ports` are given.
 
-        What is already below `home` is taken up again, on the same ports.
+        A stack that is already below `home` is used again, on the same ports.
         """
         env_file = home.absolute() / ".env"
         if ports or not env_file.is_file():
@@ -142,7 +142,7 @@ class Stack:
         return f"http://{LOOPBACK}:{self.ports.airflow}"
 
     def process_environment(self) -> dict[str, str]:
-        """What every process of the stack starts with: little of the shell, so that all shells give the same stack."""
+        """The environment of every process of the stack. It takes little from the shell, so all stacks are alike."""
         path = os.pathsep.join((str(Path(sys.prefix, "bin")), os.environ.get("PATH", os.defpath)))
         return {
             **{name: os.environ[name] for name in INHERITED if name in os.environ},

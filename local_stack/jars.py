@@ -1,7 +1,7 @@
-"""Brings the jars of the Kafka broker and of Spark's Kafka connector to var/jars, once.
+"""Downloads the jars of the Kafka broker and of Spark's Kafka connector to var/jars, once.
 
-A folder is filled under another name and renamed at the end, so that it is whole or not there at all. Its stamp holds
-the coordinates that it was made from: changed coordinates fill it again.
+A folder is filled under another name and renamed at the end, so it is either whole or missing. Its stamp has the
+coordinates that it was made from: if they change, the folder is filled again.
 """
 
 import shutil
@@ -33,7 +33,7 @@ def coordinates(folder: str) -> list[str]:
 
 
 def class_path(folder: str, jars: Path = JARS) -> list[Path]:
-    """The jars of var/jars/`folder` in a fixed order; raises `StackError` if the set-up has not brought them."""
+    """The jars of var/jars/`folder` in a fixed order; raises `StackError` if the set-up lacks them."""
     if not _is_complete(folder, jars):
         raise StackError(f"The set-up is not complete (no jars of {folder} in {jars / folder}): run `make setup`.")
     return sorted((jars / folder).glob("*.jar"))
@@ -76,7 +76,7 @@ def _download(wanted: Iterable[str], repository: Path) -> list[tuple[Artifact, P
     maven = MavenContext(repo_cache=repository, timeout=60)
     artifacts: dict[str, Artifact] = {}
     for coordinate in wanted:
-        # Each by itself: resolved together, the managed versions of one change the versions of the other.
+        # One at a time: resolved together, the managed versions of one would change the versions of the other.
         root = maven.create_dependency(replace(Coordinate.parse(coordinate), scope="compile"))
         for one in chain(*maven.resolver.resolve([root])):
             if one.scope in RUNTIME_SCOPES:
@@ -86,7 +86,7 @@ def _download(wanted: Iterable[str], repository: Path) -> list[tuple[Artifact, P
 
 
 def _is_in_pyspark(artifact: Artifact) -> bool:
-    """Whether pyspark ships this jar; a second copy of another version on the class path would clash with it."""
+    """Whether pyspark ships this jar: a second version on the class path would clash with it."""
     pyspark = find_spec("pyspark")
     if pyspark is None or pyspark.origin is None:
         raise StackError("pyspark is not installed in this Python: run `make setup`.")

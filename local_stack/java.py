@@ -50,7 +50,7 @@ def _find(environ: Mapping[str, str]) -> _Java:
 
 @lru_cache
 def _describe(java: Path) -> _Java:
-    """What that Java says of itself."""
+    """Ask that Java for its home, version and build."""
     result = subprocess.run(
         [java, "-XshowSettings:properties", "-version"], check=False, capture_output=True, text=True, timeout=60
     )

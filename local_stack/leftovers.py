@@ -8,7 +8,7 @@ import psutil
 from local_stack.environment import MARKER, Stack
 
 GRACE = 20
-"""Seconds that a process gets to end by itself."""
+"""Seconds that a process has to end after it was asked to."""
 
 
 def find_processes(stack: Stack) -> list[psutil.Process]:
@@ -25,7 +25,7 @@ def find_processes(stack: Stack) -> list[psutil.Process]:
 
 
 def end_processes(stack: Stack) -> int:
-    """End all processes of the stack, by force where asking does not help; returns how many there were."""
+    """End all processes of the stack, by force if they do not end when asked; returns how many there were."""
     processes = find_processes(stack)
     for process in processes:
         try:

@@ -1,4 +1,4 @@
-"""Starts and stops a stack, and says how it is."""
+"""Starts and stops a stack, and reports its state."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from local_stack.supervisor import State, Supervisor
 LOG_LINES = 15
 POLL_SECONDS = 0.1
 STARTED = ("RUNNING", "STARTING", "BACKOFF")
-"""States in which the supervisor keeps a program up, or tries to by itself."""
+"""States in which the supervisor keeps a program up, or tries to."""
 SHUT_DOWN_WITHIN = 15
 STOP_WITHIN = 45
 """More than any program's own limit, after which the supervisor kills it."""
@@ -26,8 +26,8 @@ STOP_WITHIN = 45
 def up(stack: Stack, *names: str) -> None:
     """Start the named programs, or all that are not optional, and wait until they serve.
 
-    What already runs is checked and left alone; what a killed stack left behind is ended first. `airflow` stands for
-    Airflow's four programs. Raises `StackError` if a program can't start, with its last log lines.
+    Programs that already run are checked and left alone; processes that a killed stack left behind are ended first.
+    `airflow` stands for Airflow's four programs. Raises `StackError`, with log lines, if one can't start.
     """
     preflight.check_set_up()
     preflight.make_folders(stack)
@@ -55,7 +55,7 @@ def down(stack: Stack) -> bool:
 
 @contextmanager
 def running(stack: Stack, *names: str) -> Iterator[Stack]:
-    """The stack with the named programs up; at the end, and if one can't start, all of it is stopped."""
+    """Start the named programs of the stack, and stop all of it at the end, or if one can't start."""
     try:
         up(stack, *names)
         yield stack
@@ -64,13 +64,13 @@ def running(stack: Stack, *names: str) -> Iterator[Stack]:
 
 
 def status(stack: Stack) -> list[tuple[Program, State | None]]:
-    """Each program with what the supervisor says about it; None if there is no supervisor."""
+    """Each program with its state by the supervisor; None if there is no supervisor."""
     states = Supervisor(stack).states()
     return [(program, states.get(program.name)) for program in all_programs(stack).values()]
 
 
 def _supervisor(stack: Stack, programs: dict[str, Program]) -> Supervisor:
-    """The running supervisor, or a new one in place of whatever a killed one left behind."""
+    """Return the running supervisor, or start one and end what a killed one left behind."""
     supervisor = Supervisor(stack)
     if supervisor.pid is None:
         if ended := end_processes(stack):
@@ -112,7 +112,7 @@ def _wait_until_ready(stack: Stack, supervisor: Supervisor, program: Program, be
 
 
 def _is_settled(supervisor: Supervisor, program: Program) -> bool:
-    """Whether an earlier stop of the program, perhaps of a killed command, is through."""
+    """Whether an earlier stop of the program, perhaps by a killed command, is done."""
     return supervisor.state(program.name).state != "STOPPING"
 
 

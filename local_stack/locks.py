@@ -1,4 +1,4 @@
-"""One command at a time: a lock that ends with its process, also when that is killed."""
+"""Lets one command work at a time: its lock ends with the process, even if that is killed."""
 
 import fcntl
 from collections.abc import Iterator

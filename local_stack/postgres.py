@@ -22,9 +22,9 @@ from local_stack.progress import step
 
 SYSTEM_USERS = ("postgres", "nobody")
 AIRFLOW_IDLE_LIMIT = "1min"
-"""How long a session of Airflow's may stand still in a transaction.
+"""How long a session of Airflow may be idle in a transaction.
 
-The workers of a scheduler that was killed live on and keep its connection open, with the lock that each scheduler
+The workers of a killed scheduler live on. They keep its connection open, and with it the lock that each scheduler
 needs to queue a task (Airflow 3.3, LocalExecutor).
 """
 UNREACHABLE = "PostgreSQL doesn't run as root, and the user {user} may not enter {folder}: run `chmod o+x {folder}`."
@@ -140,15 +140,15 @@ def is_ready(stack: Stack) -> bool:
     except psycopg.OperationalError as error:
         if "password authentication failed" in str(error):
             raise StackError(
-                f"PostgreSQL in {data_folder(stack)} refuses the password of {stack.env_file}, they were made apart: "
-                "bring back the .env of that time, or start anew with `make clean`."
+                f"PostgreSQL in {data_folder(stack)} refuses the password of {stack.env_file}, which is not "
+                "the one that it was made with: restore that .env, or start from nothing with `make clean`."
             ) from error
         return False
     return True
 
 
 def provision(stack: Stack) -> None:
-    """Bring roles, passwords and databases to what `.env` says; safe to repeat."""
+    """Make the roles, passwords and databases as `.env` says; safe to repeat."""
     passwords = {
         "web_traffic_owner": stack.secrets.postgres_owner,
         "web_traffic_writer": stack.secrets.postgres_writer,
@@ -185,7 +185,7 @@ def _ensure_role(connection: psycopg.Connection, role: str, password: str) -> No
     name = sql.Identifier(role)
     if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
-    # The server, and so its log, sees only the hash.
+    # The server sees only the hash, and so does its log.
     secret = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
     connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(secret)))
 

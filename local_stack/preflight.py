@@ -1,4 +1,4 @@
-"""What must hold before something is started; each check raises a `StackError` that says what to do."""
+"""Checks before a start; each raises a `StackError` that says what to do."""
 
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -11,21 +11,21 @@ from local_stack.programs import Program
 
 
 def check_set_up() -> None:
-    """A new enough Java, and the jars of the set-up."""
+    """Check that Java is new enough, and that the jars of the set-up are there."""
     java_home()
     class_path("kafka")
     class_path("spark")
 
 
 def make_folders(stack: Stack) -> None:
-    """The folders that every program needs."""
+    """Make the folders that every program needs."""
     for folder in (stack.home, stack.run_folder, stack.log_folder, stack.mail_folder):
         make_folder(folder)
     stack.run_folder.chmod(0o700)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, or find that the one that is there can be written."""
+    """Make a folder, and check that it can be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
@@ -33,12 +33,12 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise StackError(
-            f"{folder} can't be written ({reason}): give this user the right to, then try again."
+            f"{folder} can't be written ({reason}): give this user the right to write, then try again."
         ) from error
 
 
 def check_ports(stack: Stack, program: Program) -> None:
-    """That nobody else listens on the ports of a program which is about to start."""
+    """Check that nobody else listens on the ports of a program that is about to start."""
     for name in program.ports:
         port = getattr(stack.ports, name)
         if not is_port_free(port):

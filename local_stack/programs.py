@@ -1,4 +1,4 @@
-"""The programs of the stack: how each is prepared, started, known to be ready, and stopped."""
+"""The programs of the stack: how each is prepared, started, checked and stopped."""
 
 import smtplib
 import sys
@@ -21,18 +21,18 @@ class Program:
     directory: Path
     command: Callable[[], list[str]]
     environment: Callable[[], dict[str, str]] = dict
-    """Both are asked for at the start only: stopping needs neither Java nor jars."""
+    """Both are called at the start only: stopping needs neither Java nor jars."""
     ports: tuple[str, ...] = ()
     """Its ports by their names in `Ports`; the first is the one that its users connect to."""
     stage: int = 0
     """Programs of a stage start together, after those of the stages before it are ready."""
     is_optional: bool = False
-    """Whether it only starts when it is asked for by name."""
+    """Whether it starts only if it is named."""
     prepare: Callable[[], None] = lambda: None
     is_ready: Callable[[float], bool] = lambda _: True
     """Whether it serves, given the time at which it started (seconds since the epoch)."""
     finish: Callable[[], None] = lambda: None
-    """What is to be done once it is ready, before the next stage starts."""
+    """Called when it is ready, before the next stage starts."""
     ready_within: float = 60
     user: str | None = None
     stop_signal: str = "TERM"
@@ -129,7 +129,7 @@ def _watchdog(stack: Stack) -> Program:
 
 
 def _watchdog_environment(stack: Stack) -> dict[str, str]:
-    """What tasks know from Airflow's connections; the watchdog is no part of Airflow."""
+    """The addresses that tasks get from Airflow's connections; the watchdog is no part of Airflow."""
     return {
         "POSTGRES_URL": stack.postgres_url,
         "POSTGRES_USER": "web_traffic_writer",

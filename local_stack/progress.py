@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def step(done: str, doing: str | None = None) -> Iterator[None]:
-    """Say what is being done, and what is done with the seconds that it took."""
+    """Print what is being done, and at the end what was done, with the seconds."""
     started = time.monotonic()
     if doing:
         print(f"  … {doing}", flush=True)

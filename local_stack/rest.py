@@ -1,4 +1,4 @@
-"""A client of the stack's Airflow, as far as the demo and the tests talk to it."""
+"""A client of the stack's Airflow, for the demo and the tests."""
 
 import time
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class AirflowApi:
         return self._json("PATCH", path, json=fields)
 
     def put(self, path: str) -> dict[str, Any]:
-        """Have done what `path` says, and return the outcome."""
+        """Do what `path` says, and return the outcome."""
         return self._json("PUT", path)
 
     def unpause(self, dag_id: str, within: float = 60) -> None:
@@ -67,7 +67,7 @@ class AirflowApi:
         return sorted(found, key=lambda task: task["end_date"] or "~")
 
     def wait_for_run(self, dag_id: str, run_id: str, within: float) -> dict[str, Any]:
-        """The run, when it has succeeded or failed; raises `StackError` if it has not in that many seconds."""
+        """Wait until the run has succeeded or failed, and return it; raises `StackError` after that many seconds."""
         end = time.monotonic() + within
         while (run := self.get(f"/dags/{dag_id}/dagRuns/{run_id}"))["state"] not in FINISHED:
             if time.monotonic() > end:

@@ -1,7 +1,7 @@
 """Prepares Spark for the embedded stack: its properties file, its log, and the archive of its classes.
 
-The JVM reads an archive of loaded classes faster than it loads them from jars. The archive is made by one run of the
-application itself, on a stack of its own; a JVM for which it does not fit ignores it.
+The JVM reads an archive of loaded classes faster than it loads them from jars. One run of the application, on a stack
+of its own, makes the archive. Another build of the JVM ignores it.
 """
 
 import os
@@ -52,7 +52,7 @@ def prepare_spark() -> None:
             ):
                 _train(archive)
         except (TooSlow, KafkaUnavailable) as error:
-            archive.touch()  # an empty one, so that it is not tried at every start
+            archive.touch()  # an empty one, so that not every start tries again
             print(
                 f"No archive of Spark's classes, so runs start seconds later ({error}); to try again remove {archive}"
             )
@@ -83,9 +83,9 @@ def _write_properties(file: Path, java_options: str) -> None:
         "spark.master": "local[*]",
         "spark.jars": ",".join(str(jar) for jar in class_path("spark")),
         "spark.pyspark.python": str(PYTHON),
-        "spark.driver.memory": "2g",  # by default 1 GiB, which two million open windows do not fit into
+        "spark.driver.memory": "2g",  # the default of 1 GiB is too small for two million open windows
         "spark.ui.enabled": "false",
-        # The default one starts a process, readlink, for each file that it renames.
+        # The default class starts a process, readlink, for each file that it renames.
         "spark.sql.streaming.checkpointFileManagerClass": CHECKPOINT_FILES,
         "spark.driver.host": LOOPBACK,
         "spark.driver.bindAddress": LOOPBACK,

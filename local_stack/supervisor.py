@@ -1,4 +1,4 @@
-"""The supervisor of a stack: its configuration, its daemon, and what it says about its programs."""
+"""The supervisor of a stack: its configuration, its daemon, and the states of its programs."""
 
 import os
 import shlex
@@ -62,7 +62,7 @@ stdout_logfile_backups=2
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the supervisor says about one program."""
+    """The state of one program, by the supervisor."""
 
     name: str
     state: str
@@ -94,7 +94,7 @@ class Supervisor:
             return None
 
     def start(self, programs: Iterable[Program]) -> None:
-        """Write the configuration and start the daemon; it starts no program by itself."""
+        """Write the configuration and start the daemon, which starts no program yet."""
         write_private(self._config, render_configuration(self._stack, programs))
         result = subprocess.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)],
@@ -146,7 +146,7 @@ class Supervisor:
         try:
             self._call("stopProcess", name, False)
         except xmlrpc.client.Fault:
-            return  # it ended by itself in the meantime
+            return  # it has ended in the meantime
 
     def shut_down(self) -> None:
         """Ask the daemon to end."""
@@ -194,5 +194,7 @@ def _section(program: Program, log: Path) -> str:
 
 def _quoted(name: str, value: str) -> str:
     if set(value) & set("'\n"):
-        raise StackError(f"The value of {name} holds a quote or a line break, which the supervisor can't pass on.")
+        raise StackError(
+            f"The value of {name} holds a quote or a line break: take it out, the supervisor can't pass it on."
+        )
     return "'{}'".format(value.replace("%", "%%"))

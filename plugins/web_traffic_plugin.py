@@ -24,7 +24,7 @@ class Page:
 
 
 class WebTrafficPlugin(AirflowPlugin):
-    """What Airflow takes from here: the application, and where the navigation shows it."""
+    """Gives Airflow the application, and its place in the navigation."""
 
     name = "web_traffic"
     fastapi_apps = [{"app": Page(), "url_prefix": "/web-traffic", "name": "Web traffic"}]  # noqa: RUF012

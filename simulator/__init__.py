@@ -5,7 +5,7 @@
     for event in traffic.events(start, end, count=1_000_000):
         truth.add(event)
 
-`python -m simulator --help` sends it to Kafka.
+`python -m simulator` sends it to Kafka; `--help` names its options.
 """
 
 from simulator.generator import Event, Traffic

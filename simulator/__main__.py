@@ -22,7 +22,7 @@ _EVENTS_PER_LOOK = 10_000
 
 DESCRIPTION = """\
 Send simulated web traffic to the Kafka topic KAFKA_TOPIC at KAFKA_URL (both from the environment). The same
-arguments give the same events. Exit code 0: Kafka has all of them; 1: it has not, and stderr says why.
+arguments give the same events. Exit code 0: Kafka has all of them; 1: some are missing, and stderr says why.
 """
 
 
@@ -93,7 +93,7 @@ def _rate(sent: int, began_at: float) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     world = argparse.ArgumentParser(add_help=False)
-    world.add_argument("--seed", type=int, default=1, help="another number, other traffic (default: %(default)s)")
+    world.add_argument("--seed", type=int, default=1, help="another seed gives other traffic (default: %(default)s)")
     world.add_argument("--hosts", type=int, default=60, help="number of hosts (default: %(default)s)")
     world.add_argument("--referrers", type=int, default=400, help="number of referrers (default: %(default)s)")
     world.add_argument(
@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     produce.add_argument("--events", type=_whole_number, required=True, help="how many")
     produce.add_argument(
-        "--start", type=_time, help="begin of the stretch, RFC 3339 (default: an hour before its end)"
+        "--start", type=_time, help="start of the stretch, RFC 3339 (default: an hour before its end)"
     )
     produce.add_argument(
         "--end", type=_time, help="end of the stretch (default: now); Kafka deletes what is older than its retention"

@@ -1,8 +1,8 @@
 """The world that the events come from: sites and their pages, referrers, visitors, and ways to write a time.
 
 Everything is rendered to pieces of JSON once, so that an event costs one `join` of pieces. All names end in
-`.example` and all addresses are from the documentation ranges (RFC 2606, 5737 and 3849), but for the well-known
-search engines and networks among the referrers.
+`.example` and all addresses are from the documentation ranges (RFC 2606, 5737 and 3849), except the well-known search
+engines and networks among the referrers.
 """
 
 import json
@@ -46,7 +46,7 @@ _VISITORS = 4096
 _PAGES_AT_MOST = 20_000
 _TIME_ENDINGS = 2048
 _NO_REFERRER = {"": 12, ',"referrer":null': 14, ',"referrer":""': 1}
-"""Per 100 events with a referrer: that many miss the field, have null, or have an empty one."""
+"""How many events, per 100 with a referrer, lack the field, have null, or have an empty one."""
 
 
 class Page(NamedTuple):
@@ -66,7 +66,7 @@ class Visitor(NamedTuple):
 
 
 class TimeEnding(NamedTuple):
-    """A way to write a time: what stands between date and time, the offset from UTC, and all after the seconds."""
+    """A way to write a time: the separator of date and time, the offset from UTC, and all after the seconds."""
 
     separator: str
     offset_seconds: int
@@ -74,12 +74,12 @@ class TimeEnding(NamedTuple):
 
 
 def zipf(length: int) -> list[float]:
-    """Cumulated weights 1, 1/2, 1/3 …: a few are popular, many are rare."""
+    """Cumulative weights 1, 1/2, 1/3 …: a few are popular, many are rare."""
     return list(accumulate(1 / rank for rank in range(1, length + 1)))
 
 
 def pages(hosts: int, rng: Random) -> tuple[list[Page], list[float]]:
-    """The pages of that many hosts, and their cumulated weights: Zipf over the hosts, and over the pages of each."""
+    """The pages of that many hosts, and their cumulative weights: Zipf over the hosts, and over the pages of each."""
     per_host = max(1, min(40, _PAGES_AT_MOST // hosts))
     found, weights = [], []
     for host_rank, host in zip(range(1, hosts + 1), _host_names(), strict=False):
@@ -112,7 +112,7 @@ def visitors(rng: Random) -> list[Visitor]:
 def time_endings(rng: Random) -> list[TimeEnding]:
     """The forms that the contract allows for any second: `T`, `t` or space, 0 to 9 digits, Z, an offset or none.
 
-    No fraction rounds up to the next second: what rounds it finds the same windows as what cuts it.
+    No fraction rounds up to the next second, so rounding it finds the same window as cutting it.
     """
     offsets = ((0, "Z"),) * 6 + (
         (0, ""),

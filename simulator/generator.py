@@ -18,11 +18,11 @@ Kind = Literal["valid", "late", "future", "rejected"]
 WINDOW_SECONDS = WINDOW // timedelta(seconds=1)
 _CHUNK = 8192
 _USUAL_DELAYS = (1, 1, 1, 1, 2, 2, 3, 5, 8)
-"""Seconds between an event and its arrival, as a rule."""
+"""Usual seconds between an event and its arrival."""
 
 
 class Event(NamedTuple):
-    """One Kafka record, and what is true of it.
+    """One Kafka record, and the truth about it.
 
     `key` is the host, so a host's events stay in order within one partition. `timestamp_ms` is the event's place in
     the stream: the Kafka timestamp. `window_start` is in seconds since the epoch; for an event that is rejected or
@@ -62,7 +62,7 @@ class Traffic:
             raise ValueError("hosts and referrers must be 1 or more")
         shares = (late, malformed, future)
         if min(shares) < 0 or sum(shares) > 1:
-            raise ValueError("late, malformed and future must be shares of 0 or more, 1 at most together")
+            raise ValueError("late, malformed and future must be 0 or more, and their sum at most 1")
         rng = Random(seed)  # noqa: S311  (repeatable, not secret)
         self._seed = seed
         self._shares = [1 - sum(shares), late, malformed, future]

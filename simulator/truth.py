@@ -24,8 +24,8 @@ class WindowHits(NamedTuple):
 class Truth:
     """Totals and hits per window of the events that were `add`ed.
 
-    Late events are valid, so they are in the windows: `late` only says how many there are. Whether a pipeline drops
-    one depends on where its watermark stood.
+    Late events are valid, so they are in the windows; `late` only says how many there are. Whether a pipeline drops
+    one depends on its watermark at that moment.
     """
 
     sent: int = 0

@@ -1,4 +1,4 @@
-"""From Arrow's columns to Python's values, and from its schemas to Spark's."""
+"""Turns Arrow's columns into Python's values, and its schemas into Spark's."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def spark_ddl(schema: pa.Schema) -> str:
 
 
 def to_list(column: pa.Array) -> list[Any]:
-    """Return a column's values; of a timestamp, which Arrow takes 12 µs to make, equal ones are made once."""
+    """Return a column's values. Equal timestamps are made once: Arrow takes 12 µs for each."""
     if pa.types.is_timestamp(column.type):
         encoded = column.dictionary_encode()
         times = encoded.dictionary.to_pylist()

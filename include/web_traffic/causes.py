@@ -1,4 +1,4 @@
-"""Why something failed, in one line, and whether a person has to put it right or time heals it.
+"""Explains a failure in one line, and tells whether a person has to put it right or the cause may be temporary.
 
 An error that a person has to put right carries the way out in its line. Everything else may be tried again.
 """
@@ -25,14 +25,14 @@ _LOGIN_REFUSED = (
 
 
 class Failure(NamedTuple):
-    """What there is to say of an error."""
+    """The explanation of an error."""
 
     line: str
     """The innermost cause: its class and the first line of its message, without passwords and event contents."""
     needs_attention: bool
-    """Whether doing it again as it is would fail again."""
+    """Whether a retry would fail again."""
     is_understood: bool
-    """Whether the line says all; a traceback adds nothing to it."""
+    """Whether the line says everything, so that a traceback adds nothing."""
 
 
 class Remedy(NamedTuple):
@@ -46,34 +46,34 @@ class Remedy(NamedTuple):
 
 
 REMEDIES = (
-    Remedy("InsufficientPrivilege", "", "grant the role what it lacks"),
+    Remedy("InsufficientPrivilege", "", "grant the role the privilege that it lacks"),
     Remedy("Undefined.+|InvalidSchemaName", "", f"restore what the migrations made, or apply them: {MIGRATE}"),
     Remedy("OperationalError", _LOGIN_REFUSED, "correct POSTGRES_URL, POSTGRES_USER or POSTGRES_PASSWORD"),
     Remedy(r"\w*AuthenticationException", "", "correct the login of Kafka's client"),
     Remedy(r"\w*AuthorizationException", "", "give Kafka's client the rights (ACLs) that it lacks"),
     Remedy("OutOfMemoryError", "native thread", "allow the user more processes and threads"),
     Remedy("OutOfMemoryError", "", "raise spark.driver.memory in Spark's properties file; nothing is lost"),
-    Remedy("PermissionError|AccessDeniedException|AccessControlException", "", "give the run's user the rights"),
-    Remedy("FileNotFoundException", "Permission denied", "give the run's user the rights"),
+    Remedy("PermissionError|AccessDeniedException|AccessControlException", "", "give the run's user these rights"),
+    Remedy("FileNotFoundException", "Permission denied", "give the run's user these rights"),
     Remedy("(?:Spark)?ArithmeticException|AnalysisException|ParseException", "", REPORT),
 )
 """The first one that fits counts."""
 PROGRAM_ERRORS = (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError)
-"""What PostgreSQL will say again, however often it is asked."""
+"""Errors that PostgreSQL raises again, however often it is asked."""
 
 
 class _Cause(NamedTuple):
     name: str
     message: str
     type: type | None
-    """None for a class that is not known here, as all of Java's."""
+    """None for a class that is not known here, such as all of Java's."""
 
 
 _JVM_ENDED = _Cause("JvmEnded", "Spark's JVM has ended: it was killed, or the end of the log says why", None)
 
 
 def explain(error: BaseException) -> Failure:
-    """Say why it failed."""
+    """Explain an error by its innermost cause."""
     cause = _innermost(error)
     is_ours = _is_a(cause, NeedsAttention) or (cause.type and cause.type.__module__.startswith("web_traffic"))
     message = re.sub(r"^connection failed: connection to server at .* failed: (?=FATAL|ERROR)", "", cause.message)
@@ -96,7 +96,7 @@ def _advice(cause: _Cause) -> str | None:
 
 
 def _innermost(error: BaseException) -> _Cause:
-    """Go from an error to what caused it, until one speaks for itself or nothing is known to have caused it."""
+    """Go from an error to its cause, until one speaks for itself or has no known cause."""
     inner: BaseException | None = error
     seen = set()
     while inner and id(inner) not in seen:
@@ -134,7 +134,7 @@ def _is_of_py4j(error: BaseException) -> bool:
 
 
 def _text(error: BaseException) -> str:
-    """Return what an error says; of one of the JVM its stack trace, as far as the JVM can still be asked for it."""
+    """Return the text of an error; for an error of the JVM its stack trace, if the JVM still answers."""
     try:
         return getattr(error, "_stackTrace", None) or str(error)
     except Exception:  # noqa: BLE001  py4j raises errors of any kind when the JVM has ended meanwhile

@@ -39,7 +39,7 @@ class Batch:
     query_id: UUID
     batch_id: int
     planned_at: datetime
-    """The batch's clock: what `current_timestamp()` is in it, also when it comes again."""
+    """The batch's clock: the value of `current_timestamp()` in it, also if the batch is repeated."""
     start_offsets: Offsets
     end_offsets: Offsets
     """Exclusive."""
@@ -73,7 +73,7 @@ class Checkpoint:
         return self._newest("commits")
 
     def batch(self, batch_id: int) -> Batch:
-        """Read a planned batch; raises `CheckpointError` when the offset log does not hold it."""
+        """Read a planned batch; raises `CheckpointError` if the offset log does not hold it."""
         query_id = self.query_id
         if query_id is None:
             raise CheckpointError(f"{self.folder / 'metadata'} is missing")
@@ -86,7 +86,7 @@ class Checkpoint:
     def next_start(self) -> tuple[Offsets, datetime | None]:
         """Return the offsets that come next, and when their batch was planned; None if it was not planned yet.
 
-        No offsets stand for a checkpoint without batches.
+        A checkpoint without batches has no offsets.
         """
         planned = self.newest_planned()
         if planned is None:
@@ -97,7 +97,7 @@ class Checkpoint:
         return batch.start_offsets, batch.planned_at
 
     def damage(self) -> str | None:
-        """Say which file keeps Spark from going on; None if all that it opens first is there and can be read.
+        """Name the file that keeps Spark from going on; None if all files that it opens first can be read.
 
         Spark may still find damage inside the files of its state.
         """
@@ -118,7 +118,7 @@ class Checkpoint:
             return str(error)
 
     def _read_operator(self) -> None:
-        """Read what Spark needs to count the open hits; a run goes on without the file, but not with half of it."""
+        """Read the file that Spark needs to count open hits: a run can go on without it, but not with half of it."""
         if (self.folder / "state/0/_metadata/metadata").exists():
             self._read("state/0/_metadata", "metadata", dict[str, Any])
 

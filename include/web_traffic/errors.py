@@ -8,9 +8,9 @@ psycopg. The plugin adds two classes that need Airflow: `QualityError` and `Spar
 """
 
 EXIT_TRY_AGAIN = 1
-"""Exit code of a command whose failure may be over at the next try."""
+"""Exit code of a command that failed by a cause that may be temporary."""
 EXIT_FOUND_WRONG = 3
-"""Exit code of a command that has done its work, and found something wrong."""
+"""Exit code of a command that did its work and found something wrong."""
 EXIT_NEEDS_ATTENTION = 78
 """Exit code of a command that a person has to put right (EX_CONFIG of sysexits.h)."""
 EXIT_INTERRUPTED = 130
@@ -39,7 +39,7 @@ class KafkaUnavailable(TryAgain, ConnectionError):
 
 
 class LeaderUnknown(KafkaUnavailable):
-    """The brokers have not all learnt who leads a partition, as happens after a start or a failure."""
+    """Not all brokers know the leader of a partition yet, as happens after a start or a failure."""
 
 
 class ChannelDown(TryAgain, ConnectionError):
@@ -59,7 +59,7 @@ class StagedWindowsLost(TryAgain):
 
 
 class RedriveTakenOver(TryAgain):
-    """A later redrive has taken over; this one has sent either all or nothing that counts."""
+    """A later redrive has taken over; this one has sent all of its records, or none that counts."""
 
 
 class RecountImpossible(TryAgain):

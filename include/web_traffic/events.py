@@ -22,7 +22,7 @@ EVENTS = pa.schema([("event_time", event_times.MICROSECONDS), ("host", pa.string
 """Output of `parse_all`, a row for each value."""
 
 KEYS = tuple(EVENTS.names[1:])
-"""What hits are counted by, beside the window."""
+"""The columns that hits are counted by, besides the window."""
 
 
 class Event(NamedTuple):
@@ -154,7 +154,7 @@ def _decodes(decode: Callable[[bytes], object], value: bytes) -> bool:
 
 
 class Judged(NamedTuple):
-    """What a batch of records comes to."""
+    """The verdict on a batch of records."""
 
     events: pa.Table
     """Those that are counted: event_time, host, referrer."""
@@ -165,8 +165,8 @@ class Judged(NamedTuple):
 def judge(records: pa.RecordBatch, accepted_from: pa.Array | None = None) -> Judged:
     """Judge a batch that has the columns of `RECORDS`.
 
-    Where `accepted_from` is given, it holds the earliest event time for each record that is not too late; what is
-    earlier is left out.
+    If `accepted_from` is given, it holds the earliest event time at which each record is not too late; earlier events
+    are left out.
     """
     events, reasons = parse_all(records["value"])
     is_future = pc.greater(events["event_time"], records["accepted_until"])  # null for what is rejected

@@ -1,9 +1,9 @@
-"""Points at which a test can stop the program dead, to see what a crash there would leave behind.
+"""Points at which a test can stop the program, to see what a crash there would leave behind.
 
-Where `FAULT_POINT` in the environment is the name of a point and a number, as in `batch committed#2`, the process that
-comes there for that many times stops (SIGSTOP), as if time stood still, and whoever set the variable kills what it
-wants to see killed. Otherwise a point does nothing. The variable is read here and not in `settings`, because it is no
-setting: nobody who runs the ETL should ever set it.
+`FAULT_POINT` in the environment names a point and a number, as in `batch committed#2`. A process stops (SIGSTOP) when
+it comes to the point for the second time. The test then kills the processes that it wants to see killed. Otherwise a
+point does nothing. The variable is read here and not in `settings`, because it is no setting: nobody who runs the ETL
+should ever set it.
 """
 
 import os
@@ -18,5 +18,5 @@ def fault_point(name: str) -> None:
     """Stop here if this is the point, and the time, that was asked for."""
     _passed[name] += 1
     if os.environ.get("FAULT_POINT") == f"{name}#{_passed[name]}":
-        # To this thread: one that is sent to the process may reach another thread first, while this one goes on.
+        # A signal to the whole process might stop another thread first, while this one goes on.
         signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)

@@ -24,7 +24,7 @@ def decide(
     is_asked_for: bool = False,
     is_same_log: Callable[[], bool] = lambda: True,
 ) -> Decision:
-    """Skip Spark only when it provably has nothing to do; on any doubt it runs, and when a person has asked for it.
+    """Skip Spark only if it provably has nothing to do. It runs on any doubt, and if a person asked for it.
 
     An offset difference is an upper bound of the records: transactions and compaction leave offsets without records.
     """
@@ -51,7 +51,7 @@ def _decide(
     batch = checkpoint.batch(planned)
     lag = sum(end - batch.end_offsets.get(partition, 0) for partition, end in end_offsets.items())
     if planned != committed:
-        return Decision(True, f"batch {planned} is not through", lag)
+        return Decision(True, f"batch {planned} is not done", lag)
     if batch.end_offsets != end_offsets:
         return Decision(True, f"{lag:,} new offsets", lag)
     if checkpoint.next_watermark(planned) != batch.watermark:

@@ -1,7 +1,7 @@
-"""What must hold before Spark opens a checkpoint, or makes a new one.
+"""Examines whether Spark may open a checkpoint, or make a new one.
 
-Kafka's log, the checkpoint and the database are of one time (`histories`, `losses`), and the settings are those of the
-checkpoint. What does not hold is refused, with the way out; Spark would find some of it late, and some of it never.
+Kafka's log, the checkpoint and the database must be of the same time (`histories`, `losses`), and the settings must be
+those of the checkpoint. Otherwise the run is refused with the way out; Spark would find some of this late or never.
 """
 
 import getpass
@@ -40,7 +40,7 @@ def fingerprint(settings: Settings, topic: Topic, watermark_delay: str, spark_ve
 
 
 def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topic, expected: Fingerprint) -> Start:
-    """Say how the stream may start; raises an error of this module when it may not.
+    """Return how the stream may start; raises `NeedsAttention` if it may not.
 
     Changes nothing. If a rebuild was asked for, the stream may start once `rebuild.set_aside` has made room for it.
     """
@@ -65,14 +65,14 @@ def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topi
 
 
 def _is_kept(partition: str, record: LastRecord, topic: Topic, changed: Offsets) -> bool:
-    """Whether a record that was read last is still what it was, as far as Kafka still has its offset."""
+    """Whether Kafka's log still reaches the record that was read last, and was not cut before it."""
     return partition not in changed and record.offset < topic.end_offsets.get(partition, 0)
 
 
 def _agreed_span(
     checkpoint: Checkpoint, connection: psycopg.Connection[Any], expected: Fingerprint, rebuild: Rebuild
 ) -> Span | None:
-    """Return what the checkpoint has read and comes to next; raises `CheckpointMismatch` when the ledger disagrees."""
+    """Return what the checkpoint has read and reads next; raises `CheckpointMismatch` if the ledger disagrees."""
     try:
         if damage := checkpoint.damage():
             raise CheckpointError(damage)
@@ -90,6 +90,6 @@ def _require_writable(checkpoint: Checkpoint) -> None:
     folder = next(folder for folder in (checkpoint.folder, *checkpoint.folder.parents) if folder.exists())
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         raise CheckpointClosed(
-            f"the user {getpass.getuser()} may not write to {folder}: give it the rights, or correct "
+            f"the user {getpass.getuser()} may not write to {folder}: give this user the right, or correct "
             "CHECKPOINT_LOCATION"
         )

@@ -1,7 +1,7 @@
-"""Spark's checkpoint against the ledger in PostgreSQL: what can be wrong between the two, before Spark opens one.
+"""Compares Spark's checkpoint with the ledger in PostgreSQL, before Spark opens the checkpoint.
 
-Each of them can be restored or lost without the other. `CHECKS` are all the ways in which that shows; `losses` has
-those of the third history, Kafka's log. docs/recovery.md is the same list for a reader.
+Each of them can be restored or lost without the other. `CHECKS` finds all the ways in which that shows; `losses` does
+the same for the third history, Kafka's log. docs/recovery.md has the same list for operators.
 
 Checkpoint and ledger are compared exactly: Spark commits a batch only after the sink has entered it in the ledger, and
 plans a batch only after it has committed the one before.
@@ -18,7 +18,7 @@ from web_traffic.warehouse.history import Entry, Fingerprint, Past, Span
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the checkpoint's files say."""
+    """The contents of the checkpoint's files."""
 
     query_id: UUID | None
     planned: Batch | None
@@ -38,7 +38,7 @@ class Seen:
 
 
 def look_at(checkpoint: Checkpoint) -> Seen:
-    """Read what the checkpoint's files say; raises `CheckpointError`."""
+    """Read the checkpoint's files; raises `CheckpointError`."""
     planned = checkpoint.newest_planned()
     return Seen(
         checkpoint.query_id,
@@ -50,7 +50,7 @@ def look_at(checkpoint: Checkpoint) -> Seen:
 
 @dataclass(frozen=True, slots=True)
 class Histories:
-    """Checkpoint and ledger when a run begins, and what the run would make a checkpoint with."""
+    """Checkpoint and ledger when a run begins, and the fingerprint of a checkpoint that this run would make."""
 
     checkpoint: Checkpoint
     seen: Seen
@@ -66,7 +66,7 @@ class Histories:
 
     @property
     def span(self) -> Span | None:
-        """What the checkpoint has read of the topic, and what comes next; None before there is anything to read."""
+        """Where the checkpoint reads next, and how far it has read; None until Spark has decided where it begins."""
         seen = self.seen
         if seen.planned is None:
             return None if seen.initial is None else Span(seen.initial, {})
@@ -138,9 +138,9 @@ def batch_differs(histories: Histories) -> str | None:
 
 
 def checkpoint_was_replaced(histories: Histories) -> str | None:
-    """Another checkpoint has fed the database since: what it has read is not in this one."""
+    """Another checkpoint has fed the database since: this one lacks the records that it read."""
     seen, past = histories.seen, histories.past
-    is_unused = seen.last_through < 0 and histories.newest is None  # as a rebuild leaves it that was killed
+    is_unused = seen.last_through < 0 and histories.newest is None  # as a killed rebuild leaves it
     if is_unused or past.newest_writer in (None, seen.query_id):
         return None
     folder = histories.checkpoint.folder
@@ -148,7 +148,7 @@ def checkpoint_was_replaced(histories: Histories) -> str | None:
 
 
 def ledger_has_a_hole(histories: Histories) -> str | None:
-    """Records lie between two batches that follow one another: no batch that is known has read them."""
+    """Between two successive batches lie records that no known batch has read."""
     for batch, before in pairwise(histories.past.entries):
         if before.batch_id != batch.batch_id - 1:
             return f"the ledger lacks the batches between {before.batch_id} and {batch.batch_id}"
@@ -199,4 +199,4 @@ CHECKS = (
     starts_too_late,
     settings_differ,
 )
-"""Checkpoint against ledger, in the order in which they are asked; the way out of each is a rebuild."""
+"""The comparisons, in their order; the way out of each is a rebuild."""

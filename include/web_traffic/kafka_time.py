@@ -1,6 +1,7 @@
-"""What a record's Kafka timestamp is worth: it is data from its producer, not a clock.
+"""Kafka timestamps of records: they are data from producers, not a clock.
 
-It may be missing (-1), zero, in seconds or microseconds, ahead, or out of order within a partition. Pure, no Spark.
+A timestamp may be missing (-1), zero, in seconds or microseconds, in the future, or out of order within a partition.
+Pure, no Spark.
 """
 
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ def milliseconds(at: datetime) -> int:
 
 
 def written(timestamp_ms: int) -> str:
-    """Return a Kafka timestamp for people; one that no calendar of Python knows as a number."""
+    """Return a Kafka timestamp for people; as a number if it is beyond Python's calendar."""
     if not 0 <= timestamp_ms <= _LAST_MS:
         return f"{timestamp_ms} ms after 1970"
     return f"{datetime.fromtimestamp(timestamp_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

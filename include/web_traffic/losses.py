@@ -1,7 +1,7 @@
-"""Kafka's log against what was read from it: what can be missing there, and what can still be counted without it.
+"""Compares Kafka's log with the records that were read from it, and finds which are lost.
 
-A log can be cut at its head (retention), at its tail (an unclean election, a disk restored from a copy), cut and grown
-again, or be made anew with its topic.
+A log can be cut at its head (retention) or at its tail (an unclean election, a disk restored from a copy). It can be
+cut and grow again, or be made anew with its topic.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ class Loss:
 
 
 def lost_records(span: Span, topic: Topic, changed: Offsets, is_rebuild: bool) -> list[Loss]:
-    """Say what of a span Kafka does not hold, or holds with other records.
+    """Return the losses in a span: Kafka does not hold its records, or holds others at their offsets.
 
     `changed` are, by partition, the offsets from which the log is not what was read. A partition that the span does
     not know is read from its first record.
@@ -34,7 +34,7 @@ def lost_records(span: Span, topic: Topic, changed: Offsets, is_rebuild: bool) -
     losses = []
     ends = {partition: topic.end_offsets.get(partition, 0) for partition in span.read_until}
     if tail := {name: [end, span.read_until[name]] for name, end in ends.items() if end < span.read_until[name]}:
-        wrong = _each(tail, "partition {} was read up to offset {last}, it ends at {first}")
+        wrong = _each(tail, "partition {} was read up to offset {last}, but ends at {first}")
         gap = {name: [min(first, changed.get(name, first)), last] for name, (first, last) in tail.items()}
         losses.append(Loss(f"Kafka has lost the newest records that were read ({wrong})", gap))
     regrown = {name: first for name, first in changed.items() if name in ends and name not in tail}
@@ -50,7 +50,7 @@ def lost_records(span: Span, topic: Topic, changed: Offsets, is_rebuild: bool) -
 
 
 def lost_topic(past: Past, topic: Topic, span: Span | None) -> list[Loss]:
-    """Say what is lost with the topic that was read before this one; `span` is its own."""
+    """Return the losses of the topic that was read before this one; `span` is that of the earlier topic."""
     before = past.newest_topic_id
     if before in (None, topic.id) or past.open_hits == 0:
         return []

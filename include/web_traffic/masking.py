@@ -1,4 +1,4 @@
-"""What no message may show: passwords, and the contents of events."""
+"""Takes out of messages what none may show: passwords, and the contents of events."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a new checkpoint would begin with, and how it takes the place of one that does not fit."""
+"""Finds where a new checkpoint would begin, and sets one aside that does not fit."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -32,17 +32,17 @@ class Start:
     offsets: Offsets | None = None
     """Where a new checkpoint begins; None for the checkpoint's own offsets or the setting."""
     gap: Gap | None = None
-    """Lost records that this run may pass over."""
+    """Lost records that this run may skip."""
     last_records: LastRecords = field(default_factory=dict)
-    """The last records that were read before this run, of partitions where they are still there."""
+    """The last records that were read before this run, of partitions that still have them."""
     reused: Offsets = field(default_factory=dict)
-    """By partition, from which offset on other records stand, or will stand, at the places of those that were read."""
+    """By partition, the offset from which other records have, or will have, the offsets of those that were read."""
     unreadable: tuple[UnreadableRecord, ...] = ()
-    """Records that Spark can't read, and that the stream begins behind."""
+    """Records that Spark can't read; the stream begins behind them."""
 
 
 class Rebuild:
-    """What a new checkpoint would begin with. It is asked for when it is needed: the ledger may be long."""
+    """Where a new checkpoint would begin. Each part is read only if it is needed: the ledger may be long."""
 
     def __init__(
         self, checkpoint: Checkpoint, connection: psycopg.Connection[Any], topic: Topic, changed: Offsets
@@ -54,12 +54,12 @@ class Rebuild:
 
     @cached_property
     def past(self) -> Past:
-        """What the database remembers, whatever the checkpoint."""
+        """The past by the database, independent of the checkpoint."""
         return read_past(self._connection, None)
 
     @cached_property
     def losses(self) -> list[Loss]:
-        """What is gone of the records that it would have to read."""
+        """The losses among the records that it would have to read."""
         span, before = self.span(), self.past.newest_topic_id
         losses = lost_topic(self.past, self._topic, read_rebuild_span(self._connection, before) if before else None)
         if span is None:
@@ -69,7 +69,7 @@ class Rebuild:
         return losses + lost_records(span, self._topic, self._changed, is_rebuild=True)
 
     def _planned(self) -> Offsets:
-        """Return up to where the checkpoint knows the topic; the ledger does not know what was planned only."""
+        """Return up to which offsets the checkpoint planned to read; the ledger lacks a batch that is only planned."""
         with suppress(CheckpointError):
             query_id = self._checkpoint.query_id
             made_with = self.past.checkpoints.get(query_id, {}) if query_id else {}
@@ -79,9 +79,9 @@ class Rebuild:
         return {}
 
     def span(self) -> Span | None:
-        """What it would have to read, by the ledger; None if that has batches, but of other topics.
+        """The range that it would have to read, by the ledger; None if all batches there are of other topics.
 
-        With an empty ledger it begins where the old one began, if that can be read.
+        If the ledger is empty, it begins where the old checkpoint began, if that can be read.
         """
         if self.past.newest_writer:
             return read_rebuild_span(self._connection, self._topic.id)
@@ -92,9 +92,9 @@ class Rebuild:
 
     @cached_property
     def misfit(self) -> str | None:
-        """Why the windows that it counts would not begin where the sealed ones end; None if they do.
+        """Why its windows would not begin where the sealed ones end; None if they would.
 
-        Hits would be counted twice, or not at all. This can be only if the length of windows has changed.
+        Hits would be counted twice, or not at all. This happens only if the length of windows has changed.
         """
         change = read_window_change(self._connection)
         if change is None or change.begins_at == change.ended_at:
@@ -110,7 +110,7 @@ class Rebuild:
         )
 
     def way_out(self, said: Sequence[str]) -> str:
-        """Add to what is wrong what a person has to ask for, and what comes of it."""
+        """Join what is wrong, what a person has to ask for, and what will be lost."""
         if self.misfit:
             return "; ".join([*said, self.misfit])
         if not self.losses:

@@ -1,4 +1,4 @@
-"""Where the SQL is: each statement in a file of its own, in the folder `sql/` beside the module that runs it."""
+"""Finds the SQL: each statement is in a file of its own, in the folder `sql/` beside the module that runs it."""
 
 from collections.abc import Callable
 from functools import cache, partial

@@ -1,4 +1,4 @@
-"""The innermost cause in the text of a stack trace, of Java's form or of Python's, or of one within the other.
+"""Finds the innermost cause in the text of a stack trace, of Java or of Python, or of one within the other.
 
 Spark hands errors on as text: the JVM gets the traceback of a Python worker as the message of an exception, and Python
 gets the stack trace of the JVM in the same way.
@@ -11,7 +11,7 @@ from typing import NamedTuple
 PY4J_HEAD = "An error occurred while calling "
 TRACEBACK = "Traceback (most recent call last):"
 WORKER_CRASHED = "Python worker exited unexpectedly"
-"""Spark's words for a killed worker; what lies below it is only the end of its socket."""
+"""Spark's words for a killed worker; the causes below it only say that its socket ended."""
 SPEAKS_FOR_ITSELF = ("web_traffic", "psycopg")
 """Packages whose errors say more than what caused them."""
 

@@ -38,8 +38,7 @@ class UnreadableRecord(NamedTuple):
 def find_unreadable(settings: Settings, topic: Topic, start_offsets: Mapping[str, int]) -> list[UnreadableRecord]:
     """Return the records from these offsets on that Spark can't read; a partition without one is read from its first.
 
-    Only where Kafka knows of such a record, wherever in the partition, the records themselves are looked at.
-    Raises `KafkaUnavailable`.
+    Reads the records of a partition only if Kafka knows of such a timestamp in it. Raises `KafkaUnavailable`.
     """
     [found] = find_since(settings, topic, [LAST_READABLE_MS + 1])
     suspects = {
@@ -58,13 +57,13 @@ def require_readable(topic: Topic, unreadable: list[UnreadableRecord]) -> None:
     """Raise `Unreadable` if there are such records."""
     if unreadable:
         raise Unreadable(
-            f"topic {topic.name} has records whose Kafka timestamp Spark can't read, as it would be in nanoseconds "
+            f"topic {topic.name} has records whose Kafka timestamp Spark can't read, such as one in nanoseconds "
             f"({'; '.join(map(str, unreadable))}): {AROUND}"
         )
 
 
 def behind(records: list[UnreadableRecord], offsets: Offsets) -> Offsets:
-    """Return the offsets, in the partitions of these records moved behind the last of them."""
+    """Return the offsets, moved behind the last of these records in their partitions."""
     return offsets | {
         record.partition: record.offset + 1 for record in sorted(records, key=lambda record: record.offset)
     }

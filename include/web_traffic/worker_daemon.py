@@ -1,7 +1,7 @@
 """Forks Spark's Python workers with their modules in place; Spark starts it by `spark.python.daemon.module`.
 
-What every worker needs is imported once, and its memory is shared. Each worker by itself would take most of a second
-for it, which is a good part of a small run.
+It imports once what every worker needs, and the workers share the memory. A worker of its own would take most of a
+second for the imports, which is a good part of a small run.
 """
 
 import pandas  # type: ignore[import-untyped]  # noqa: F401  Arrow imports it when it makes its first array

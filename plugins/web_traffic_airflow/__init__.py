@@ -1,1 +1,1 @@
-"""What the DAGs are made of: operators and tasks. The only code of the project that imports Airflow."""
+"""The operators and tasks of the DAGs. Only this package and the DAGs import Airflow."""

@@ -1,6 +1,6 @@
-"""Callbacks that tell people of failures, and that they are over; a DAG takes them by `DAG_ALERTS` and `TASK_ALERTS`.
+"""Callbacks that tell people when something fails, and when it is over. DAGs use `DAG_ALERTS` and `TASK_ALERTS`.
 
-What they do is in `web_traffic.alerts`; here it is learnt from Airflow what has happened.
+This module learns from Airflow what has happened; `web_traffic.alerts` does the rest.
 """
 
 import logging
@@ -32,19 +32,19 @@ KILLED = "the task's process ended without an error of its own: it was killed, o
 
 
 def on_task_failure(context: Context) -> None:
-    """Tell of the final failure of a task; runs in the task's process, or, if that was killed, elsewhere."""
+    """Report the final failure of a task; runs in the task's process, or elsewhere if that was killed."""
     ti, exception = context["ti"], context.get("exception")
     _report(_task_incident(ti, exception))
 
 
 def on_task_success(context: Context) -> None:
-    """Tell that a task that had failed is green again, and that runs of its DAG come to their tasks again."""
+    """Report that the incidents of a task and of its DAG, if there are any, are over: the task has succeeded."""
     ti = context["ti"]
     _recover(f"{ti.dag_id}/{ti.task_id}", ti.dag_id)
 
 
 def on_dag_failure(context: Context) -> None:
-    """Tell of a run that has failed, if its task could not: a task that was killed runs no callback of its own."""
+    """Report a failed run, in case its task could not: a killed task runs no callback of its own."""
     from web_traffic.alerts import Incident
 
     ti = context.get("ti")
@@ -72,7 +72,7 @@ DAG_ALERTS: dict[str, Any] = {"on_failure_callback": on_dag_failure}
 
 
 def report_warnings(context: Context, table: str, results: "Sequence[Result]") -> None:
-    """Tell of each rule of severity warn that has begun to find offenders, or has stopped; never fails the task."""
+    """Report each rule of severity warn that begins to find offenders, or stops; never fails the task."""
     from web_traffic.alerts import Incident
 
     ti = context["ti"]
@@ -128,7 +128,7 @@ def _said(exception: BaseException | str) -> tuple[str, str]:
 
 
 def _books(ti: Any) -> dict[str, Any] | None:
-    """Return the books of the task's run, or of its restatement, as far as they are known now."""
+    """Return the books of the task's run, or of its restatement; None if the database can't be read."""
     from web_traffic.warehouse.ledger import run_summary
 
     name = run_name(ti.dag_id, ti.run_id)

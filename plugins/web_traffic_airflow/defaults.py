@@ -1,4 +1,4 @@
-"""What the DAGs have in common: a DAG file adds what is its own."""
+"""The settings that the DAGs share; a DAG file adds its own."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ DAG_DEFAULTS: dict[str, Any] = {
     **DAG_ALERTS,
     "tags": ["web-traffic"],
 }
-"""For every DAG: no run of the past starts by itself, each task ends in time, and a failure is told."""
+"""For every DAG: Airflow starts no past run on its own, each task has a time limit, and failures are reported."""
 
 SPARK_TASK: dict[str, Any] = {"execution_timeout": timedelta(hours=1), "max_active_tis_per_dag": 1}
-"""For a task that starts Spark: it may take longer, and one works at a time in its DAG."""
+"""For a task that starts Spark: it may take longer, and only one runs at a time in its DAG."""

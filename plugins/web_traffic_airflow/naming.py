@@ -2,7 +2,7 @@
 
 
 def run_name(dag_id: str, run_id: str) -> str:
-    """Return the name of a DAG run, which no run of another DAG has.
+    """Return the name of a DAG run; runs of two DAGs never have the same name.
 
     A run id is not enough: at midnight both DAGs have a run `scheduled__…T00:00:00+00:00`.
     """

@@ -1,4 +1,4 @@
-"""Operators: a thin shell round spark-submit."""
+"""Operators: a thin shell around spark-submit."""
 
 import os
 import signal
@@ -20,13 +20,13 @@ from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.submitting import JAVA_OPTIONS, NEEDS_ATTENTION, cause_in_log, with_options_of_user
 
 SMALL_LAG = 200_000
-"""Offsets below which a run ends before the optimising compiler (C2) and a parallel collector have paid off."""
+"""With fewer offsets, a run ends before the optimising compiler (C2) and a parallel collector pay off."""
 SMALL_RUN = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 LARGE_RUN = (
     "-XX:+UseParallelGC -Xms1g -XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 "
     "-XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000"
 )
-"""C2 compiles only what runs ten times as often as by default: a run of a minute has no time to earn the rest back."""
+"""C2 compiles only code that runs ten times as often as by default: in a run of a minute the rest does not pay off."""
 GRACE_SECONDS = 3
 """Airflow kills a task 5 s after it has asked it to end."""
 
@@ -36,7 +36,7 @@ class SparkRunFailed(AirflowException):
 
 
 class SparkJobOperator(SparkSubmitOperator):
-    """Run one of the project's Spark applications by spark-submit, in a session of its own.
+    """Run one of the project's Spark applications with spark-submit, in a session of its own.
 
     `spark_default` says where (master, deploy mode) and with which properties file (`properties-file` in its extra).
     Addresses and the password reach the application through the environment of the process, never through arguments.
@@ -51,7 +51,7 @@ class SparkJobOperator(SparkSubmitOperator):
         super().__init__(application=str(application), conn_id=SPARK, name="web_traffic", **kwargs)
 
     def submit(self, name: str, environment: Mapping[str, str], java_options: str) -> None:
-        """Submit and wait; an error that needs a person comes as `NeedsAttention`, another one as `SparkRunFailed`."""
+        """Submit and wait; raises `NeedsAttention` if a person has to act, and `SparkRunFailed` for other failures."""
         self.properties_file = BaseHook.get_connection(SPARK).extra_dejson.get("properties-file")
         self.conf = {JAVA_OPTIONS: with_options_of_user(java_options, self.properties_file)}
         os.environ.update(job_environment(run_name=name) | dict(environment))
@@ -67,7 +67,7 @@ class SparkJobOperator(SparkSubmitOperator):
         fault_point("submitted")
 
     def on_kill(self) -> None:
-        """End spark-submit with all that it has started: politely, then, before Airflow loses patience, for good."""
+        """End spark-submit and all that it has started: by SIGTERM, and by SIGKILL just before Airflow would do it."""
         process = self._process
         if process is None or process.poll() is not None:
             return
@@ -90,7 +90,7 @@ class AggregateOperator(SparkJobOperator):
     operator_extra_links = (RunLink(),)
 
     def __init__(self, *, work: Any, **kwargs: Any) -> None:
-        """Take in `work` what the gate has returned; without it, as when the task is run alone, the gate is asked."""
+        """Take the gate's answer as `work`; without one, as when the task runs alone, the operator asks the gate."""
         super().__init__(**kwargs)
         self.work = work
 
@@ -107,7 +107,7 @@ class AggregateOperator(SparkJobOperator):
         with open_database() as connection:
             summary = run_summary(connection, name)
         if summary is None or summary["status"] != "succeeded":
-            raise RuntimeError(f"spark-submit ended well, but etl.run has no books of the run {name}: {summary}")
+            raise RuntimeError(f"spark-submit succeeded, but etl.run has no closed books of run {name}: {summary}")
         return summary
 
 

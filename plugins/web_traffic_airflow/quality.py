@@ -28,7 +28,7 @@ class QualityError(NeedsAttention, AirflowFailException):
 
 
 class QualityOperator(BaseOperator):
-    """Check a table by rules, keep each result in `etl.quality_result`, and fail at once if an error is among them.
+    """Check a table by rules, keep each result in `etl.quality_result`, and fail without a retry if one is an error.
 
     The rules' queries see the data interval of the DAG run as `since` and `until`. They run as the login of `conn_id`,
     which may be any PostgreSQL database; the results are kept where `postgres_default` points to.
@@ -42,7 +42,7 @@ class QualityOperator(BaseOperator):
         self.conn_id = conn_id
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Run all rules in one round trip; the outcome goes to XCom. Raises `QualityError`, when all is kept."""
+        """Run all rules in one round trip; the outcome goes to XCom. Raises `QualityError` after all is kept."""
         from web_traffic.quality.runner import check, keep
 
         with open_database(self.conn_id) as connection:
@@ -69,13 +69,13 @@ class QualityOperator(BaseOperator):
 class WebTrafficQualityOperator(QualityOperator):
     """Check the newest run, its windows and the topic by `web_traffic.quality.rules.RULES`.
 
-    A run that has restated windows checks these, by `WINDOW_RULES`: the live run's own checks go on meanwhile.
+    A run that has restated windows checks only these, by `WINDOW_RULES`: live runs have their own checks meanwhile.
     """
 
     template_fields: Sequence[str] = ("restated",)
 
     def __init__(self, *, restated: Any = None, **kwargs: Any) -> None:
-        """Take what the run has restated, if it has."""
+        """Take the summary of the run's restatement, if it made one."""
         super().__init__(table="aggregated_web_traffic", **kwargs)
         self.restated = restated
 

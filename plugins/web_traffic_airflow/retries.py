@@ -4,7 +4,7 @@ from airflow.sdk import Context, ExceptionRetryPolicy, RetryDecision
 
 
 class RetryWhatTimeHeals(ExceptionRetryPolicy):
-    """Retry what time can heal, such as a broker or a database that is down, with backoff; fail at once otherwise."""
+    """Retry after temporary failures, such as a broker or a database that is down; otherwise fail at once."""
 
     def evaluate(
         self,

@@ -1,4 +1,4 @@
-"""Round spark-submit: the options of the driver's JVM, and what its log says of a failure."""
+"""Helps to run spark-submit: the options of the driver's JVM, and the cause of a failure from its log."""
 
 import os
 import re
@@ -17,9 +17,9 @@ _COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
 
 
 def with_options_of_user(own: str, properties_file: str | None) -> str:
-    """Return the options of the JVM: our own, then those of the user's properties, which count when they differ.
+    """Return the options of the JVM: ours, then those from the user's properties, which override ours.
 
-    A garbage collector of the user's takes the place of ours: two of them would be refused.
+    If the user chooses a garbage collector, ours is left out: the JVM refuses two.
     """
     given = _given_options(properties_file)
     if _COLLECTOR.search(given):

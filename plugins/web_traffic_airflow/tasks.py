@@ -57,7 +57,7 @@ def _work(dag_run: Any, asked: Mapping[str, Any]) -> str:
 
 
 def send_back(name: str, reasons: Sequence[str], since: str | None) -> None:
-    """Send rejected events back to the topic in the name of a run; no reason stands for any."""
+    """Send rejected events back to the topic in the name of a run; without reasons, events of all reasons."""
     from web_traffic.redrive.candidates import selected
     from web_traffic.redrive.ledger import RedriveLedger, Selection
     from web_traffic.redrive.protocol import Redriver
@@ -73,7 +73,7 @@ def send_back(name: str, reasons: Sequence[str], since: str | None) -> None:
 
 @task.sensor(mode="reschedule", poke_interval=900, timeout=30 * 86_400)
 def await_late_events(*, params: dict[str, Any] | None = None, data_interval_end: datetime | None = None) -> bool:
-    """Wait until the events of the data interval that may be late are in; an interval of the form does not wait."""
+    """Wait until `ALLOWED_LATENESS` has passed since the data interval's end; an interval of the form never waits."""
     from web_traffic.settings import allowed_lateness
 
     if data_interval_end is None or (params or {}).get("restate_from"):
@@ -83,13 +83,13 @@ def await_late_events(*, params: dict[str, Any] | None = None, data_interval_end
 
 @task.short_circuit(ignore_downstream_trigger_rules=False, trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
 def new_offsets(params: dict[str, Any] | None = None) -> dict[str, Any] | None:
-    """Decide whether Spark has anything to do; `aggregate` is skipped when it provably has not."""
+    """Decide whether Spark has anything to do; `aggregate` is skipped if it provably has nothing to do."""
     decision = ask_gate(params)
     return asdict(decision) if decision.must_run else None
 
 
 def ask_gate(params: Mapping[str, Any] | None) -> "Decision":
-    """Compare the broker's offsets with the books; what a person asks for in the form is never skipped."""
+    """Compare the broker's offsets with checkpoint and books; a run that a person asks for in the form never skips."""
     from web_traffic.checkpoint import Checkpoint
     from web_traffic.gate import decide
     from web_traffic.kafka import describe_topic
@@ -117,7 +117,7 @@ def ask_gate(params: Mapping[str, Any] | None) -> "Decision":
 
 @task(outlets=[AGGREGATED_WEB_TRAFFIC], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
 def publish(summaries: list[dict[str, Any] | None], *, outlet_events: Any = None) -> None:
-    """Tell downstream DAGs that windows are there or restated, and checked; the asset event carries the summary."""
+    """Tell downstream DAGs that windows were written or restated, and checked; the asset event has the summary."""
     summary = next((summary for summary in summaries if summary), None)
     if summary is None:
         raise AirflowSkipException("nothing was written")

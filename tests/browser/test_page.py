@@ -151,7 +151,7 @@ def test_the_views_are_reached_by_keyboard(page: Page) -> None:
 
 @pytest.mark.parametrize(
     ("status", "title"),
-    [(503, "The database is not there"), (403, "No permission"), (401, "You are not logged in")],
+    [(503, "The data can't be read now"), (403, "No permission"), (401, "You are not logged in")],
 )
 def test_what_can_not_be_shown_is_explained(context: BrowserContext, page: Page, status: int, title: str) -> None:
     other = context.new_page()  # not held to no error: the refusal is one

@@ -174,7 +174,7 @@ def test_a_run_of_another_time_commits_nothing_to_a_restored_database(stack: Sta
         run.go_on()
         exit_code, output = run.wait()
     assert exit_code == EXIT_NEEDS_ATTENTION, output
-    assert "the database was restored from a copy since" in output
+    assert "the database was restored from a copy" in output
     assert pipeline.windows() == {}
     pipeline.run()
     assert_all_is_there(pipeline, 1)

@@ -40,7 +40,7 @@ def test_the_last_windows_are_written_and_closed_and_what_comes_later_for_them_n
     assert "no window is open" in refusal(pipeline)
 
     pipeline.produce(event("00:13", "late.example"), event("00:30"), at=SOON + timedelta(minutes=9))
-    assert "not through (2 new offsets)" in refusal(pipeline)
+    assert "has work to do (2 new offsets)" in refusal(pipeline)
     later = pipeline.run()
     assert (later["superseded"], later["emitted"], later["late"]) == (3, 0, 0)
     assert "00:10 late.example" not in hits(pipeline)

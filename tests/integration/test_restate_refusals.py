@@ -55,9 +55,9 @@ def refused(pipeline: Pipeline, start: str, end: str, **environment: str) -> str
 
 def test_an_interval_that_is_not_sealed_is_refused_until_when(late: Pipeline) -> None:
     assert refused(late, "00:10", "00:20") == (
-        "NotSealed: 2026-03-29 00:10 to 2026-03-29 00:20 UTC: windows are sealed until 2026-03-29 00:19:00+00:00, the "
-        "live run may still write these: restate them once a run has read an event of 2026-03-29 00:21:00+00:00 or "
-        "later; where no such event will come, close_idle_windows closes what is open"
+        "NotSealed: 2026-03-29 00:10 to 2026-03-29 00:20 UTC: windows are sealed until 2026-03-29 00:19:00+00:00, so "
+        "the live run may still write these: restate them once a run has read an event of 2026-03-29 00:21:00+00:00 "
+        "or later; if no such event will come, run once with close_idle_windows"
     )
 
 
@@ -68,7 +68,7 @@ def test_an_interval_that_kafka_no_longer_holds_is_refused_with_offsets_and_time
     said = refused(late, "00:00", "00:05")
     assert said.startswith(
         "RetentionGap: 2026-03-29 00:00 to 2026-03-29 00:05 UTC: its events may be as old as 2026-03-28 23:55:00 UTC "
-        f"in Kafka, which has deleted records of that age (partition {partition} begins at offset 1, "
+        f"in Kafka, and records of that age are deleted there (partition {partition} begins at offset 1, "
     )
 
 
@@ -101,7 +101,8 @@ def test_windows_of_another_topic_are_refused(late: Pipeline) -> None:
     make_topic(late.settings)
     said = refused(late, "00:00", "00:05")
     assert said.startswith(
-        "CountedOtherwise: 2026-03-29 00:00 to 2026-03-29 00:05 UTC: its windows were counted otherwise (topic id was "
+        "CountedOtherwise: 2026-03-29 00:00 to 2026-03-29 00:05 UTC: its windows were counted in another way "
+        "(topic id was "
     )
 
 
@@ -183,6 +184,6 @@ def test_what_kafka_has_deleted_of_a_batch_is_not_taken_from_the_table(pipeline:
     assert "RetentionGap" in refused(pipeline, "00:00", "00:05")
     assert refused(pipeline, "01:00", "01:05") == (
         "RetentionGap: 2026-03-29 01:00 to 2026-03-29 01:05 UTC: 1 rows would lose 1 hits, but Kafka has deleted "
-        "records that may hold them (partition 0 before offset 1): only what came later can be restated"
+        "records that may hold them (partition 0 before offset 1): restate only windows of later records"
     )
     assert figures(restate(pipeline, "01:05", "01:10"))[1] == 0

@@ -4,13 +4,14 @@ An incident has a key, such as `web_traffic/aggregate`. It goes through these st
 
     (nothing) --report--> open --report--> open, one failure more --recover--> over
 
-Opening it puts a message `opened` for each channel into its `unsent`, its end a message `recovered`; what happens in
-between is folded. A message leaves `unsent` in the transaction that has sent it, under a lock of the row that all
-others skip, so that no two processes send it. A channel that is down keeps its messages there, and the next delivery
-(of the next incident, or of the watchdog) tries again. Only if a process is killed after the channel has taken the
-message and before the commit does it go out a second time, with the same Message-ID.
+When an incident opens, a message `opened` for each channel goes into its `unsent`; when it is over, a message
+`recovered` does. Failures in between are only counted. The transaction that sends a message takes it out of `unsent`.
+It locks the row, and other processes skip locked rows, so no two processes send the same message. If a channel is
+down, its messages stay in `unsent`, and the next delivery (for another incident, or by the watchdog) tries again. A
+message goes out twice only if a process is killed after the channel took it and before the commit. Both copies then
+have the same Message-ID.
 
-While PostgreSQL is down incidents live in a file instead (`offline`), and move to the table when it is back.
+While PostgreSQL is down, incidents are in a file instead (`offline`), and move to the table when it is back.
 """
 
 from web_traffic.alerts.incident import Incident

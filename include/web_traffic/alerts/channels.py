@@ -38,7 +38,7 @@ class Mail:
         self._recipients = recipients
 
     def send(self, message: Message) -> None:
-        """Send it, to all recipients or to none that the server accepts."""
+        """Send it to all recipients that the server accepts; raises `ChannelDown` if it accepts none."""
         try:
             with _session(self._url) as session:
                 session.send_message(self._mail(message))
@@ -66,22 +66,22 @@ class Apprise:
         self.name = f"{service}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
 
     def send(self, message: Message) -> None:
-        """Send it; Apprise says no more than whether it worked."""
+        """Send it; Apprise says only whether that worked."""
         try:
-            import apprise  # a heavy import, of use only here
+            import apprise  # a heavy import, needed only here
         except ModuleNotFoundError:
             raise ChannelDown(f"{self.name}: ALERT_URLS needs the package apprise: install it") from None
 
         service = apprise.Apprise()
         if not service.add(self._url):
-            raise ChannelDown(f"{self.name}: Apprise does not know its URL in ALERT_URLS")
+            raise ChannelDown(f"{self.name}: Apprise does not know this kind of URL: correct it in ALERT_URLS")
         kind = apprise.NotifyType.SUCCESS if message.is_good_news else apprise.NotifyType.FAILURE
         if not service.notify(message.body, message.subject, kind, body_format=apprise.NotifyFormat.TEXT):
             raise ChannelDown(f"{self.name}: the service did not take the message")
 
 
 def channels(settings: AlertSettings) -> list[Channel]:
-    """Return the channels that are set up; none is an answer too."""
+    """Return the channels that are set up; there may be none."""
     found: list[Channel] = [Apprise(url) for url in settings.urls]
     if settings.smtp_url and settings.recipients:
         found.insert(0, Mail(settings.smtp_url, settings.sender, settings.recipients))

@@ -1,4 +1,4 @@
-"""What a person is told of."""
+"""An incident, and the texts about it that people may see."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -29,11 +29,11 @@ class Incident:
     error: str
     next_step: str
     failure: str
-    """Which failure it is: the same one counts once, whoever reports it. Empty for what is merely seen again."""
+    """Names the failure, which counts once, whoever reports it. Empty if an incident is merely seen again."""
     severity: Severity = "error"
     run_name: str | None = None
     links: dict[str, str] = field(default_factory=dict)
-    """Addresses by what is there."""
+    """Addresses by the names that people see."""
     books: dict[str, Any] | None = None
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 

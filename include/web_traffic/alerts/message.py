@@ -32,7 +32,7 @@ class Message:
     subject: str
     body: str
     id: str
-    """The same for the same message, however often it is written."""
+    """Stays the same for the same message, however often it is written."""
     answers: str | None
     """Id of the message that this one follows."""
     is_good_news: bool

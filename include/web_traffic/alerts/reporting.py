@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 def report(settings: Settings, alerts: AlertSettings, incident: Incident) -> list[ChannelDown]:
     """Open an incident or fold it into the open one, and send what is unsent.
 
-    Returns what kept messages from being sent: they are kept. Without PostgreSQL the message goes out all the same.
+    Returns the errors of channels; the messages that these did not send are kept. Without PostgreSQL the message goes
+    out all the same.
     """
     ways = channels(alerts)
     incident = incident.without(settings.postgres_password, unquote(urlsplit(alerts.smtp_url or "").password or ""))

@@ -32,8 +32,8 @@ def open_incident(
 ) -> None:
     """Open an incident for these channels, or count one more failure of the one that is open.
 
-    A failure that is known already changes nothing. `unsent`, `failures` and `last_at` are those of an incident that
-    has a history already, from the time when PostgreSQL was down.
+    A failure that is known already changes nothing. `unsent`, `failures` and `last_at` are for an incident that began
+    while PostgreSQL was down.
     """
     row = asdict(incident) | {
         "links": Jsonb(incident.links),
@@ -55,9 +55,9 @@ def close_incidents(connection: Connection, keys: Sequence[str], at: datetime) -
 
 
 def deliver(connection: Connection, channels: Sequence[Channel]) -> list[ChannelDown]:
-    """Send all unsent messages, the oldest first, and return what kept some from being sent.
+    """Send all unsent messages, the oldest first, and return the errors of channels.
 
-    A channel that is down is not tried again, and its messages keep their order: no recovery before its incident.
+    A channel that is down is not tried again. Its messages keep their order: a recovery never precedes its incident.
     """
     up = {channel.name: channel for channel in channels}
     failures: list[ChannelDown] = []

@@ -16,7 +16,7 @@ Apply the migrations that the database lacks, in order, each of them once and al
 does the same at each run. Address and login come from the environment: POSTGRES_URL, POSTGRES_USER, who must own the
 database, and POSTGRES_PASSWORD. Exit code 0: the schema is up to date; {EXIT_TRY_AGAIN}: PostgreSQL does not answer
 or refuses, or another process is migrating; {EXIT_NEEDS_ATTENTION}: database and code do not belong together, or a
-setting is wrong. Stderr says what.
+setting is wrong. Stderr has the error.
 """
 
 

@@ -38,18 +38,18 @@ now, such as events from the future whose time has come, or events whose value y
   3. --values FILE sends the repaired ones.
 
 The next run of the DAG counts them, each in the window of its event_time. A window that is closed already is not
-opened again: the run drops such an event as late, and says so in its books; only a restatement counts it.
+opened again: the run drops such an event as late, and its books show that; only a restatement counts it.
 
-If the command is interrupted, or Kafka or PostgreSQL is away, start it again with the same arguments: it first finds
-out what has become of the events that were under way. It also finds events that went back before the database was
-restored from an older copy. For that it reads what has come into the topic since the last redrive.
+If the command is interrupted, or if Kafka or PostgreSQL is down, start it again with the same arguments: it first
+finds out whether the interrupted events are in the topic. It also finds events that went back before the database was
+restored from an older copy. For this it reads the records that have come into the topic since the last redrive.
 """
 EPILOG = f"""\
 {fill(f"Reasons: {'; '.join(Reason)}.", 119)}
 
 Addresses and login come from the environment: KAFKA_URL, KAFKA_TOPIC, POSTGRES_URL, POSTGRES_USER, POSTGRES_PASSWORD,
 and MAX_CLOCK_SKEW as the runs have it. Exit code 0: done; {EXIT_TRY_AGAIN}: start it again later;
-{EXIT_NEEDS_ATTENTION}: something has to be put right first. Stderr says what.
+{EXIT_NEEDS_ATTENTION}: a person has to put something right first. Stderr has the error.
 """
 
 
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"redrive: PostgreSQL at {settings.postgres_url}: {reason}\n")
         return EXIT_TRY_AGAIN
     except KeyboardInterrupt:
-        sys.stderr.write("redrive: stopped; start it again to bring it to its end\n")
+        sys.stderr.write("redrive: stopped; start it again to finish it\n")
         return EXIT_INTERRUPTED
     return 0
 
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
 def _run(
     settings: Settings, connection: psycopg.Connection[object], options: argparse.Namespace, selector: str
 ) -> Iterator[str]:
-    """Do what is asked for, and return what there is to say about it."""
+    """Run the command, and yield the lines of its output."""
     ledger = RedriveLedger(connection)
     pages = _pages(settings, ledger, options)
     if options.export:
@@ -122,26 +122,24 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         default=[],
         choices=list(Reason),
         metavar="TEXT",
-        help="rejected for it; repeatable",
+        help="rejected for this reason; repeatable",
     )
     which.add_argument("--since", type=_time, metavar="TIME", help="rejected at this time or later, RFC 3339")
     which.add_argument("--until", type=_time, metavar="TIME", help="rejected before this time")
-    which.add_argument(
-        "--values", type=Path, metavar="FILE", help="those in this file, with the values there (NDJSON)"
-    )
-    parser.add_argument("--limit", type=_positive, metavar="N", help="of the selected ones the N oldest")
+    which.add_argument("--values", type=Path, metavar="FILE", help="the events in this file, with its values (NDJSON)")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="only the N oldest of the selected events")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--dry-run", action="store_true", help="only count: send and change nothing")
     instead.add_argument("--export", type=Path, metavar="FILE", help="only write the events to a new file (NDJSON)")
     instead.add_argument(
-        "--assume", choices=ASSUMPTIONS, help="what became of interrupted events, if Kafka can't tell any more"
+        "--assume", choices=ASSUMPTIONS, help="what became of interrupted events, if Kafka can no longer tell"
     )
     options = parser.parse_args(arguments)
     selectors = options.reason or options.since or options.until
     if not selectors and not options.values:
-        parser.error("say which events: --reason, --since, --until or --values")
+        parser.error("select events: give --reason, --since, --until or --values")
     if options.values and (selectors or options.limit or options.export):
-        parser.error("--values is a selection by itself: leave out --reason, --since, --until, --limit and --export")
+        parser.error("--values selects the events: leave out --reason, --since, --until, --limit and --export")
     return options
 
 

@@ -1,8 +1,8 @@
 """Looks at the pipeline from outside of its tasks, and tells people when it stands still.
 
-`web-traffic watchdog` looks once, for cron or a systemd timer; `--every 30` goes on. It knows what no task can tell:
-that nothing runs any more, because the scheduler is dead, the DAG is paused or PostgreSQL is down. It also sends what
-could not be sent when it happened.
+`web-traffic watchdog` looks once, for cron or a systemd timer; `--every 30` looks every 30 seconds. It finds what no
+task can report: that nothing runs any more, because the scheduler is dead, the DAG is paused or PostgreSQL is down.
+It also sends the messages that could not be sent before.
 """
 
 import argparse
@@ -30,10 +30,10 @@ from web_traffic.warehouse.connection import connect
 log = logging.getLogger(__name__)
 
 DESCRIPTION = f"""\
-Look whether the pipeline runs, tell people when it does not, and send what is unsent. Addresses and login come from
+Look whether the pipeline runs, tell people if it does not, and send unsent messages. Addresses and login come from
 the environment: POSTGRES_URL, POSTGRES_USER, POSTGRES_PASSWORD, AIRFLOW_URL, RUN_DEADLINE, ALERT_SMTP_URL, ALERT_FROM,
 ALERT_EMAIL, ALERT_URLS, ALERT_FOLDER. Exit code 0: no error is open; {EXIT_FOUND_WRONG}: one is; {EXIT_TRY_AGAIN}: a
-message could not be sent, the next look sends it; {EXIT_NEEDS_ATTENTION}: a setting is wrong.
+message could not be sent, and the next look tries again; {EXIT_NEEDS_ATTENTION}: a setting is wrong.
 """
 POSTGRESQL, STANDSTILL = "postgresql", "web_traffic/standstill"
 PATIENCE_SECONDS = 15
@@ -69,7 +69,7 @@ def _is_set_up(connection: psycopg.Connection[Any]) -> bool:
 
 
 def _standstill(connection: psycopg.Connection[Any], alerts: AlertSettings) -> Incident | None:
-    """Return why no run can come, or that none has come; a failure that people know of already explains that."""
+    """Return an incident if no run can start, or if none came in time and no incident that people know explains it."""
     links = {"Page": f"{alerts.airflow_url}/dags/web_traffic"} if alerts.airflow_url else {}
     if alerts.airflow_url and (complaint := _health(alerts.airflow_url)):
         return _incident("Airflow does not run", complaint, "start what is down: see its log", links)
@@ -77,7 +77,7 @@ def _standstill(connection: psycopg.Connection[Any], alerts: AlertSettings) -> I
     if checked_at is None:
         return None
     error = f"no run has been checked since {checked_at:%Y-%m-%d %H:%M:%S} UTC (RUN_DEADLINE is {alerts.run_deadline})"
-    next_step = "is the DAG paused, or its newest run stuck? Look at its page"
+    next_step = "look at the DAG's page: is the DAG paused, or its newest run stuck?"
     return _incident("web_traffic does not run", error, next_step, links)
 
 
@@ -89,7 +89,7 @@ def _incident(title: str, error: str, next_step: str, links: dict[str, str]) -> 
 def _database_is_down(settings: Settings, error: psycopg.Error) -> Incident:
     at = datetime.now(UTC)
     reason = f"{settings.postgres_url}: {first_line(error)}"
-    incident = Incident(POSTGRESQL, "PostgreSQL does not serve", reason, "start it, or see its log", "", at=at)
+    incident = Incident(POSTGRESQL, "PostgreSQL does not answer", reason, "start it, or see its log", "", at=at)
     return incident.without(settings.postgres_password)
 
 
@@ -100,7 +100,7 @@ def _health(airflow_url: str) -> str | None:
         ill = [name for component, name in COMPONENTS.items() if report[component]["status"] != "healthy"]
     except (RetryError, KeyError, TypeError):
         return f"its API server does not answer at {airflow_url}"
-    return f"{' and '.join(ill)} shows no sign of life" if ill else None
+    return f"no sign of life from {' and '.join(ill)}" if ill else None
 
 
 def _patiently(ask: Callable[[], Any]) -> Any:
@@ -111,7 +111,7 @@ def _patiently(ask: Callable[[], Any]) -> Any:
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; returns its exit code."""
     parser = argparse.ArgumentParser(prog="web-traffic watchdog", description=DESCRIPTION)
-    parser.add_argument("--every", type=int, metavar="SECONDS", help="go on, and look that often")
+    parser.add_argument("--every", type=int, metavar="SECONDS", help="look again every so many seconds")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:

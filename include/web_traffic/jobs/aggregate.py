@@ -1,7 +1,7 @@
 """Spark application of the live run: the topic's new records become closed windows in PostgreSQL.
 
 Started by the DAG `web_traffic`, or by hand with `spark-submit` and the environment of `settings.Settings`. It
-processes what is there when it starts, prints its summary as one line of JSON, and ends.
+processes the records that are there when it starts, prints its summary as one line of JSON, and ends.
 """
 
 import logging
@@ -78,10 +78,10 @@ def aggregate(settings: Settings) -> Summary:
 
 
 class Sink:
-    """What Spark calls for each batch; it keeps an error as it was, where Spark hands on only its text."""
+    """Spark calls it for each batch. It keeps an error as it was, because Spark hands on only the text."""
 
     def __init__(self, settings: Settings, run: RunKey, last_records: LastRecords) -> None:
-        """Write as this run; the last records are those that were read before it."""
+        """Write as this run; `last_records` are those that were read before it."""
         self.settings = settings
         self.run = run
         self.last_records = last_records
@@ -101,7 +101,7 @@ class Sink:
 
 
 def read_last(settings: Settings, batch: Batch) -> LastRecords:
-    """Return the last record of each partition that the batch reads; nothing when Kafka does not answer."""
+    """Return the last record of each partition that the batch reads; none if Kafka does not answer."""
     try:
         return last_records(settings, batch.start_offsets, batch.end_offsets)
     except KafkaUnavailable as error:
@@ -134,7 +134,7 @@ def await_end(query: StreamingQuery, sink: Sink) -> None:
     except StreamingQueryException:
         if sink.error is None:
             raise
-    if sink.error:  # raised out of the handler, so that its own causes stay as they are
+    if sink.error:  # raised outside of the handler, so that the error keeps its own causes
         raise sink.error
 
 

@@ -54,9 +54,9 @@ def start_session(settings: Settings) -> SparkSession:
 
 
 def make_own_folders() -> dict[str, Any]:
-    """Give the driver folders of this run's own for its temporary files, and return the properties that do it.
+    """Give this run its own folders for the driver's temporary files, and return Spark's properties for them.
 
-    On a cluster the folders of the executors are the cluster's to clean.
+    On a cluster, the cluster cleans the folders of the executors.
     """
     SparkContext._ensure_initialized()  # noqa: SLF001  the JVM runs already, without a context; Spark has no other way
     jvm: Any = SparkContext._jvm  # noqa: SLF001
@@ -77,7 +77,7 @@ def make_own_folders() -> dict[str, Any]:
 
 
 def start_workers(spark: SparkSession) -> None:
-    """Start the Python workers by a job of no consequence: they take a second, in which the driver makes its plan."""
+    """Start the Python workers by an empty job: they take a second, and the driver makes its plan meanwhile."""
     spark.range(1).mapInArrow(lambda batches: batches, "id long").write.format("noop").mode("overwrite").save()
 
 
@@ -90,7 +90,7 @@ def timed(phases: dict[str, float], phase: str) -> Iterator[None]:
 
 
 def run(work: Callable[[], Summary]) -> None:
-    """Do the work and print its summary as the last line; what went wrong ends in one line, too."""
+    """Do the work and print its summary as the last line; an error ends in one line, too."""
     try:
         summary = work()
     except Exception as error:  # noqa: BLE001  the process ends here, whatever it was

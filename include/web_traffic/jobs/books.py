@@ -30,7 +30,7 @@ def close_books(
 ) -> Summary:
     """Close the books over all batches since the last closed books: this run's, and those of runs that were killed.
 
-    Should they not add up, the records are counted again: an accumulator of Spark may count a retried stage twice.
+    If they do not add up, the records are counted again: an accumulator of Spark may count a retried stage twice.
     """
     began = time.monotonic()
     query_id, checkpoint = UUID(query.id), Checkpoint(settings.checkpoint_location)
@@ -54,7 +54,7 @@ def close_books(
 
 
 def adds_up(summary: Summary) -> bool:
-    """Whether nothing is missing in the books, and something was late exactly if Spark has dropped something."""
+    """Whether the books leave no negative remainder, and something was late exactly if Spark dropped rows."""
     late, dropped_rows = summary["late"], summary["dropped_rows"]
     return late >= 0 and (dropped_rows is None or (late == 0) == (dropped_rows == 0))
 
@@ -74,7 +74,7 @@ def observed_batches(query: StreamingQuery) -> list[Observed]:
 
 
 def count_again(spark: SparkSession, settings: Settings, topic: Topic, batch: Batch) -> Observed:
-    """Count the records of a batch that was committed, as it has judged them."""
+    """Count the records of a committed batch again, and judge them as the batch did."""
     with connect(settings) as connection:
         rejected = rejected_earlier(connection, topic.id, batch.start_offsets, batch.planned_at)
     records = read_batch(spark, settings, batch)
@@ -85,7 +85,7 @@ def count_again(spark: SparkSession, settings: Settings, topic: Topic, batch: Ba
 
 
 def _figures(counted: Row) -> dict[str, Any]:
-    """Return what was observed of a batch's records; without a record there is nothing to observe."""
+    """Return the observed figures of a batch; without a record Spark observes none, and counts are 0."""
     found = {name: counted[name] for name in FIGURES}
     return found | {name: found[name] or 0 for name in ("rejected", "future")}
 

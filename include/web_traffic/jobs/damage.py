@@ -17,7 +17,7 @@ DAMAGE = re.compile(
     r"JsonParseException|Stream is corrupted|MALFORMED_LOG_FILE|"
     r"CANNOT_READ_|STDS_FAILED_TO_READ|MISSING_STATE_DIRECTORY|MISSING_METADATA_FILE|VALIDATION_FAILURE"
 )
-"""It found other things there than it had written. Other errors, as of a disk or a network, may be temporary."""
+"""It did not find there what it had written. Other errors, such as those of a disk or a network, may be temporary."""
 CAUSE = re.compile(r"^(?:Caused by: )?(?:[\w.$]+\.)?(\w+(?:Exception|Error)(?:: .+)?)$", re.MULTILINE)
 MOST_CHARACTERS = 300
 
@@ -37,7 +37,7 @@ def damage_is_refused() -> Iterator[None]:
 
 def damage(error: BaseException) -> str | None:
     """Return the innermost cause of an error of Spark if it says that the checkpoint is damaged."""
-    text = f"{error}\n{getattr(error, '_stackTrace', None) or ''}"  # which an error of Spark's driver has apart
+    text = f"{error}\n{getattr(error, '_stackTrace', None) or ''}"  # the driver's errors keep their trace apart
     if not (OPENING.search(text) and DAMAGE.search(text)):
         return None
     causes = CAUSE.findall(text)

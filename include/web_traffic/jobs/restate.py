@@ -1,8 +1,8 @@
 """Spark application that restates an interval: sealed windows are counted again, late events included.
 
 Started by the DAGs, or by hand with `spark-submit` and the environment of `settings.Settings` and
-`settings.RestateSettings`. It never touches the checkpoint of the live run, which may run meanwhile; it replaces what
-differs in one transaction, prints its summary as one line of JSON, and ends.
+`settings.RestateSettings`. It never touches the checkpoint of the live run, which may run meanwhile. It replaces the
+rows that differ in one transaction, prints its summary as one line of JSON, and ends.
 """
 
 import pyspark
@@ -26,7 +26,7 @@ from web_traffic.windows import WATERMARK_DELAY, count_hits
 
 
 def restate(settings: Settings, request: RestateSettings) -> Summary:
-    """Count the interval's windows again and replace what differs; return what was changed."""
+    """Count the interval's windows again, replace the rows that differ, and return the summary."""
     phases: dict[str, float] = {}
     with connect(settings) as connection:
         require_schema(connection)

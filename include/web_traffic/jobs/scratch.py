@@ -1,7 +1,7 @@
-"""A folder of its own for what Spark writes to the temporary folder, and the end of those that killed runs have left.
+"""Gives each run its own folder for Spark's temporary files, and removes the folders that killed runs have left.
 
-A JVM that ends by itself removes its files; one that is killed leaves them. Each run works in a folder of its own, and
-holds a lock on it for as long as its process lives. The next run removes the folders whose lock is free.
+A JVM that ends normally removes its files; one that is killed leaves them. Each run works in a folder of its own, and
+holds a lock on it as long as its process lives. The next run removes the folders whose lock is free.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ _held: list[IO[str]] = []
 def own_folder(temporary: Path, others: Iterable[Path] = ()) -> Path:
     """Make a folder for this process below `temporary`, and remove those of processes that have ended.
 
-    `others` are folders of this process that lie elsewhere: they go with its own.
+    `others` are folders of this process that lie elsewhere: they are removed with its own.
     """
     parent = temporary / f"web_traffic-{os.getuid()}"
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def own_folder(temporary: Path, others: Iterable[Path] = ()) -> Path:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         return Path(mkdtemp(prefix="web_traffic-", dir=temporary))  # the name is taken by somebody else
     with (parent / LOCK).open("w") as making:
-        fcntl.flock(making, fcntl.LOCK_EX)  # so that a folder without a lock is one that a killed process has made
+        fcntl.flock(making, fcntl.LOCK_EX)  # so a folder without a lock was made by a killed process
         for folder in parent.glob("run-*"):
             _remove_if_ended(folder)
         folder = Path(mkdtemp(prefix="run-", dir=parent))

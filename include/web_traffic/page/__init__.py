@@ -1,1 +1,1 @@
-"""What the page in Airflow shows, as data: each view is a function of an open connection of the reader role."""
+"""The data of the page in Airflow: each view is a function of an open connection of the reader role."""

@@ -12,7 +12,7 @@ LISTED = 50
 
 
 def pipeline(connection: Connection, within: Range, name: str = "", before: int | None = None) -> dict[str, Any]:
-    """Return what Pipeline shows, with the runs called `name` apart; `before` is a run's number, to page on."""
+    """Return the data of Pipeline. Runs called `name` come apart; with `before` the list begins after that run."""
     [state] = ask(connection, "state")
     runs = ask(connection, "runs", **within.parameters(), before=before, listed=LISTED + 1)
     return {

@@ -1,4 +1,4 @@
-"""The views Quality and Alerts: what the rules have found, and of what people were told."""
+"""The views Quality and Alerts: the results of the rules, and the incidents."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,7 @@ LISTED = 100
 
 
 def quality(connection: Connection, within: Range) -> dict[str, Any]:
-    """Return what Quality shows: the newest result of each rule with its last `CHECKS` outcomes."""
+    """Return the data of Quality: the newest result of each rule with its last `CHECKS` outcomes."""
     found = {row["at"]: row for row in ask(connection, "quality_per_bucket", **within.parameters())}
     counts = [found.get(at, {"warned": 0, "failed": 0}) for at in within.buckets()]
     return {
@@ -26,5 +26,5 @@ def quality(connection: Connection, within: Range) -> dict[str, Any]:
 
 
 def alerts(connection: Connection, within: Range) -> dict[str, Any]:
-    """Return what Alerts shows."""
+    """Return the data of Alerts."""
     return {"alerts": ask(connection, "alerts", **within.parameters(), listed=LISTED)}

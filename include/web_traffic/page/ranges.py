@@ -22,7 +22,7 @@ class Range:
     start: datetime
     end: datetime
     bucket: timedelta
-    """What one point of a chart stands for: a window, an hour or a day, the longer the range the more."""
+    """The time that one point of a chart covers: a window, an hour or a day, by the length of the range."""
 
     @classmethod
     def of(cls, preset: str, start: datetime | None, end: datetime | None, now: datetime) -> Self:

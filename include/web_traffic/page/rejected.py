@@ -15,7 +15,7 @@ from web_traffic.statements import statements_beside
 statement = statements_beside(__file__)
 LISTED = 50
 SHOWN_BYTES = 4096
-"""So much of a value is shown; the download has all of it."""
+"""How much of a value is shown; the download has all of it."""
 FETCHED = 200
 
 Cursor = tuple[datetime, str, int, int]
@@ -23,7 +23,7 @@ Cursor = tuple[datetime, str, int, int]
 
 
 def rejected(connection: Connection, within: Range, reason: str = "", before: Cursor | None = None) -> dict[str, Any]:
-    """Return what Rejected events shows; `before` is the last event of the page before."""
+    """Return the data of Rejected events; `before` is the last event of the page before."""
     events = ask(connection, "rejected_events", **_selection(within, reason, before))
     return {
         "start": within.start,

@@ -1,4 +1,4 @@
-"""The view Restatements: which intervals were counted again, and what has changed."""
+"""The view Restatements: the intervals that were counted again, and the rows that changed."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ LISTED = 100
 
 
 def restatements(connection: Connection, within: Range, name: str = "") -> dict[str, Any]:
-    """Return what Restatements shows, with the changes of the run called `name`, or else of the newest with any."""
+    """Return the data of Restatements, with the changes of the run called `name`, or else of the newest with any."""
     runs = ask(connection, "restatements", **within.parameters(), listed=LISTED)
     if name:
         shown = ask(connection, "run_by_name", name=name, kind="restate")

@@ -1,4 +1,4 @@
-"""The view Traffic: hits per bucket and host, the top hosts and referring sites, and what is not closed yet."""
+"""The view Traffic: hits per bucket and host, the top hosts and referring sites, and the open windows."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,15 +8,15 @@ from web_traffic.page.ranges import Range
 from web_traffic.window_length import WINDOW, window_start
 
 STACKED_HOSTS = 8
-"""So many hosts have a colour of their own; the others are one series."""
+"""How many hosts have a colour of their own; the others are one series."""
 LISTED = 15
 
 
 def traffic(connection: Connection, within: Range, search: str = "") -> dict[str, Any]:
-    """Return what Traffic shows: hits of the hosts whose name contains `search`, or of all.
+    """Return the data of Traffic: hits of the hosts whose name contains `search`, or of all.
 
-    The range before has the same length and ends where this one begins. As long as windows of this range are open, so
-    much is left out at the end of the range before, too.
+    The range before has the same length and ends where this one begins. If this range ends in open windows, the same
+    time is left out at the end of the range before.
     """
     [state] = ask(connection, "state")
     sealed_until = window_start(state["sealed_until"]) if state["sealed_until"] else None

@@ -19,13 +19,13 @@ _QUERIES = resources.files("web_traffic.quality") / "sql" / "rules"
 class DQRule:
     """One rule, in the words of Airflow's data-quality provider; a rule that can't work raises `BadRule`.
 
-    Its query returns one row for each thing that it looks at, with a boolean column `is_offender` (NULL: can't
-    tell). No row means that there was nothing to check, which a query that returned only offenders could not say. A
-    query that looks at one thing may measure it in a numeric column `observed`.
+    Its query returns one row for each thing that it checks, with a boolean column `is_offender` (NULL: can't tell). No
+    row means that there was nothing to check; a query that returned only offenders could not tell this from a pass. A
+    query that checks one thing may measure it in a numeric column `observed`.
 
-    The query reads what it is about from the one row of `scope`: `run_id`, `since` and `until` (the check is about
-    what ends after the first and not after the second, UTC), `window_length`, `rule_limit` (the rule's `limit`) and
-    `observed` (a JSON object of what was seen outside of the database; see `web_traffic.quality.topic`).
+    The query reads its scope from the one row of `scope`: `run_id`, `since` and `until` (the check covers the time
+    after the first, up to and including the second, UTC), `window_length`, `rule_limit` (the rule's `limit`) and
+    `observed` (a JSON object of facts from outside of the database; see `web_traffic.quality.topic`).
     """
 
     name: str
@@ -35,7 +35,7 @@ class DQRule:
     """`error` fails the run, `warn` does not."""
     description: str
     condition: str
-    """What is expected, in words."""
+    """The expectation, in words."""
     limit: float | None = None
     file: Traversable | None = None
     """Where the query is; by default `sql/rules/<name>.sql` beside this module."""
@@ -44,7 +44,7 @@ class DQRule:
     def __post_init__(self) -> None:
         file = self.file or _QUERIES / f"{self.name}.sql"
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
-            raise BadRule(f"rule {self.name!r}: a name is of lower-case letters, digits and underscores")
+            raise BadRule(f"rule {self.name!r}: a name has only lower-case letters, digits and underscores")
         for value, allowed in ((self.dimension, get_args(Dimension)), (self.severity, get_args(Severity))):
             if value not in allowed:
                 raise BadRule(f"rule {self.name}: {value!r} must be one of {', '.join(allowed)}")
@@ -87,11 +87,11 @@ WINDOW_RULES = (
         "sums_match",
         "consistency",
         "warn",
-        "The sums per host and per site that the page shows are those of the rows",
-        "equal; if not, the owner makes them anew: SELECT etl.rebuild_sums()",
+        "The sums per host and per site that the page shows equal those of the rows",
+        "equal; if not, run SELECT etl.rebuild_sums() as the owner",
     ),
 )
-"""What holds of any windows."""
+"""The rules for any set of windows."""
 
 RULES = (
     *WINDOW_RULES,
@@ -100,15 +100,15 @@ RULES = (
         "no_gap",
         "completeness",
         "warn",
-        "A window for which the topic has many records has rows",
-        "no window without rows for which the topic has 100 records or more",
+        "A window has rows if the topic has many records for it",
+        "no window without rows if the topic has 100 records or more for it",
         limit=100,
     ),
     DQRule(
         "fresh",
         "freshness",
         "error",
-        "Windows are closed soon after newer events are in the topic, in minutes",
+        "Windows are closed soon after newer events come, in minutes",
         "at most 60 minutes behind the newest event",
         limit=60,
     ),
@@ -117,7 +117,7 @@ RULES = (
         "open_transaction",
         "freshness",
         "warn",
-        "Records that can't be read, since a producer holds a transaction open",
+        "Records that can't be read, because a producer holds a transaction open",
         "none for more than 60 seconds: end the transaction, or its producer",
         limit=60,
     ),
@@ -155,22 +155,22 @@ RULES = (
         "volume",
         "warn",
         "A host with hits at this time of day has some in the last hour",
-        "no host with a median of 20 hits or more in this hour of earlier days, and none now",
+        "no host without hits now whose median in this hour of earlier days is 20 hits or more",
         limit=20,
     ),
     DQRule(
         "volume_anomaly",
         "volume",
         "warn",
-        "A host has about as many hits in a window as at this time of day before",
-        "within 6 deviations of the median of the week before, and within a floor",
+        "A host has about as many hits in a window as usual at this time of day",
+        "within 6 deviations of the median of the week before, or within a floor",
         limit=6,
     ),
     DQRule(
         "table_matches_topic",
         "consistency",
         "error",
-        "The rows of a window picked at random are what a recount of its records says",
+        "The rows of a window picked at random equal a recount of its records",
         "no row differs",
     ),
 )

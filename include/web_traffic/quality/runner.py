@@ -1,4 +1,4 @@
-"""Applies rules to a table, and keeps what they found."""
+"""Applies rules to a table, and keeps the results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ Status = Literal["passed", "warned", "failed", "nothing to check"]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a check is about; times are UTC. None stands for what there is not, such as a run before the first one."""
+    """The run and the time that a check covers, in UTC. None means that there is none, as before the first run."""
 
     run_name: str
     run_id: int | None = None
@@ -33,7 +33,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a rule found: how many things it looked at, how many of them offend, and the first of these."""
+    """The result of a rule: how many things it checked, how many of them offend, and a few of these."""
 
     rule: DQRule
     checked: int
@@ -91,7 +91,7 @@ def keep(connection: psycopg.Connection[Any], table: str, results: Sequence[Resu
 
 
 def _evaluation(rule: DQRule) -> bytes:
-    """Put the rule's query, which takes no parameters of its own, into its place in `evaluate.sql`."""
+    """Put the rule's query, which takes no parameters, into its place in `evaluate.sql`."""
     return statement("evaluate").replace(b"%(rule)s", rule.sql.replace("%", "%%").encode())
 
 

@@ -1,4 +1,4 @@
-"""What the rules of `aggregated_web_traffic` need to know of the world outside of the database."""
+"""Observes the topic for the rules of `aggregated_web_traffic`, which see only the database."""
 
 import logging
 import random
@@ -24,15 +24,15 @@ statement = statements_beside(__file__)
 log = logging.getLogger(__name__)
 
 NEWEST_WINDOWS = 24
-"""Of the windows of a check, those that the topic is asked about: two hours."""
+"""How many windows of a check are compared with the topic: two hours."""
 TAIL = 100
-"""Records of each partition among which the newest event is looked for; events come a little out of order."""
+"""How many last records of a partition are searched for the newest event: events come a little out of order."""
 
 
 def run_scope(settings: Settings, connection: psycopg.Connection[Any]) -> Scope:
-    """Return what a check of `aggregated_web_traffic` is about: the newest run, its windows, and what is in the topic.
+    """Return the scope of a check of `aggregated_web_traffic`: the newest run, its windows, and facts about the topic.
 
-    Changes nothing. Raises `KafkaUnavailable` or `TopicMissing` when the topic can't be asked.
+    Changes nothing. Raises `KafkaUnavailable` or `TopicMissing` if the topic can't be read.
     """
     with connection.transaction():
         [(run_id, since, until)] = connection.execute(statement("run_scope"), {"window_length": WINDOW}).fetchall()

@@ -20,7 +20,7 @@ __all__ = ["Future", "Hit", "Recount", "RecountImpossible", "Rejected", "classif
 
 
 def recount(settings: Settings) -> Recount:
-    """Recount all that the ledger says was processed; raises `RecountImpossible` when that can't be done."""
+    """Recount all batches of the ledger; raises `RecountImpossible`, or `RecordsMissing` if Kafka has deleted some."""
     warehouse = read_warehouse(settings)
     max_clock_skew_us = settings.max_clock_skew // timedelta(microseconds=1)
     restated = Restated(warehouse.restatements, warehouse.batches, max_clock_skew_us, warehouse.rejected_us)

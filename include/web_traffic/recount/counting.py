@@ -1,4 +1,4 @@
-"""What the ledger's batches must have come to, counted from the topic's records."""
+"""Counts from the topic's records what the ledger's batches must have counted."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -32,9 +32,9 @@ class Record(NamedTuple):
     value: bytes | None
 
     def reached_us(self, clock_us: int) -> int:
-        """Return when it had reached Kafka at the latest, for who read it at `clock_us`.
+        """Return the latest time at which it can have reached Kafka, for a reader whose clock was `clock_us`.
 
-        That is its timestamp, unless this is later than the clock, or is none: before 2011 there was no Kafka.
+        That is its timestamp, or the clock if the timestamp is later or implausible: before 2011 there was no Kafka.
         """
         return min(self.timestamp_ms * 1000, clock_us) if self.timestamp_ms >= FIRST_KAFKA_MS else clock_us
 
@@ -54,7 +54,7 @@ class Batch:
     watermark_us: int | None
     planned_us: int
     window_us: int
-    """How long its windows are, by what its checkpoint was made with."""
+    """How long its windows are, by the fingerprint of its checkpoint."""
     read: int | None = None
     rejected: int | None = None
     future: int | None = None
@@ -65,15 +65,15 @@ class Batch:
     """Lost offsets that a person has told the run to go on without."""
     topic_id: str | None = None
     never_there: Ranges = field(default_factory=dict)
-    """Offsets of the gap that Kafka had deleted before the batch came to them."""
+    """Offsets of the gap that Kafka had deleted before the batch could read them."""
     lost: Ranges = field(default_factory=dict)
-    """Offsets that it has read, and that have no record or another one by now: see `gaps`."""
+    """Offsets that it read, and that now hold no record or another one: see `gaps`."""
 
     def __str__(self) -> str:
         return f"batch {self.batch_id} of query {self.query_id}"
 
     def ranges(self) -> Iterator[tuple[int, int, int]]:
-        """Yield partition, first offset and end of what it has read, as far as that can be read again."""
+        """Yield partition, first offset and end of each range that it read, if the range can be read again."""
         for partition, end in self.end_offsets.items():
             start = self.start_offsets.get(partition, 0)
             for first, last in sorted(gone[partition] for gone in (self.never_there, self.lost) if partition in gone):
@@ -86,7 +86,7 @@ class Batch:
 
 @dataclass(slots=True)
 class Tally:
-    """What the records of one batch are."""
+    """The counts of one batch's records."""
 
     window_us: int
     """How long its windows are."""
@@ -111,7 +111,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Expected:
-    """What must be in the table, and where all other records went."""
+    """The windows that must be in the table, and the counts of all other records."""
 
     windows: Counter[Window] = field(default_factory=Counter)
     sealed_until_us: int | None = None
@@ -121,11 +121,11 @@ class Expected:
     late: int = 0
     superseded: int = 0
     open_hits: int = 0
-    """Of all queries: what an abandoned checkpoint left open, a rebuilt one counts again."""
+    """Of the newest query, which counts again what an abandoned checkpoint left open."""
     disagreements: list[str] = field(default_factory=list)
-    """Where the ledger says other things than the records."""
+    """Where the ledger and the records disagree."""
     unsure_until_us: int = 0
-    """Windows that begin before then may hold hits of records that Kafka has no longer."""
+    """Windows that begin before then may hold hits of records that Kafka no longer has."""
 
 
 def tally(
@@ -134,8 +134,9 @@ def tally(
     """Judge the records of each batch, in the order of `batches`.
 
     The records of a partition must come in the order of their offsets. A batch's clock is the time of its planning.
-    The ledger says how far an event could be ahead; where it does not, `max_clock_skew_us` does.
-    What was rejected before a batch was planned, by `rejected_us`, is rejected in it too: it comes back by a redrive.
+    The ledger says how far an event could be ahead; if it does not, `max_clock_skew_us` does.
+    A record that was rejected before a batch was planned (`rejected_us`) is rejected in the batch, too: only a redrive
+    sends it back.
     """
     tallies = [Tally(batch.window_us) for batch in batches]
     find = Finder(batches)
@@ -155,10 +156,10 @@ def expect(batches: list[Batch], tallies: list[Tally]) -> Expected:
     """Apply the watermark, batch by batch and query by query, in the order in which they were committed.
 
     A batch runs under the newest event time of the batches before it, less a minute (and never goes back). It emits
-    the windows that end at or before that watermark, and drops as late what falls in a window that the batch *before*
-    it has emitted: Spark 3.4 and later tell the two apart (SPARK-40925). Windows that an earlier query has sealed
-    are not written again: their hits are superseded. Before its first event a query's watermark is 1970, so that
-    older events are always late.
+    the windows that end at or before that watermark. It drops events as late if their window was emitted by the batch
+    *before* it: Spark 3.4 and later tell the two apart (SPARK-40925). Windows that an earlier query has sealed are not
+    written again: their hits are superseded. Before its first event a query's watermark is 1970, so older events are
+    always late.
     """
     expected = Expected()
     by_query: dict[str, list[tuple[Batch, Tally]]] = {}
@@ -170,7 +171,7 @@ def expect(batches: list[Batch], tallies: list[Tally]) -> Expected:
 
 
 def _expect_query(expected: Expected, query: list[tuple[Batch, Tally]]) -> None:
-    expected.open_hits = 0  # a new query counts anew what the one before has left open
+    expected.open_hits = 0  # a new query counts again what the one before left open
     window_us = query[0][0].window_us
     watermark_us = emitted_until_us = 0
     newest_us = 0

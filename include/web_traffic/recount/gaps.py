@@ -1,4 +1,4 @@
-"""What the ledger itself says is missing: batches, records between batches, and gaps that a person has accepted."""
+"""Finds what is missing by the ledger: batches, records between batches, and gaps that a person has accepted."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -7,10 +7,10 @@ from web_traffic.recount.counting import Batch, Ranges
 
 
 def without_lost(batches: list[Batch], topic_id: str, first_offsets: dict[int, int]) -> list[Batch]:
-    """Mark in each batch what it has read and Kafka holds no longer, and what was never there for it.
+    """Mark in each batch the records that it read and Kafka no longer holds, and those that it could not read.
 
-    It has read all of another topic, and what lies in a gap that was accepted later: those records are gone, and other
-    ones may be at their offsets. Of its own gap it has read what has come since: that is not before `first_offsets`.
+    Records of another topic are gone, and so are those in a gap that was accepted after the batch: their offsets may
+    hold other records now. In its own gap a batch read only records that came later, from `first_offsets` on.
     """
     marked: list[Batch] = []
     gap: Ranges = {}
@@ -35,9 +35,9 @@ def missing(batches: list[Batch], topic_id: str) -> Iterator[str]:
         previous = before.get(batch.query_id)
         if batch.batch_id != (previous.batch_id + 1 if previous else 0):
             last = f"follows batch {previous.batch_id}" if previous else "is the first"
-            yield f"{batch} {last} in the ledger: those between are missing, the database was restored from a copy"
+            yield f"{batch} {last} in the ledger: batches are missing, so the database was restored from a copy"
         if read_until:
-            last_name = f"batch {previous.batch_id}" if previous else "what was read before"
+            last_name = f"batch {previous.batch_id}" if previous else "the batches before"
             yield from _unread(batch, previous.end_offsets if previous else read_until, last_name)
         before[batch.query_id] = batch
         read_until |= {name: max(end, read_until.get(name, 0)) for name, end in batch.end_offsets.items()}
@@ -56,8 +56,8 @@ def _unread(batch: Batch, ends: dict[int, int], last_name: str) -> Iterator[str]
         first, last = batch.gap.get(partition, (start, start))
         if end < start and not first <= end <= start <= last:
             yield (
-                f"{batch} starts at offset {start} of partition {partition}, {last_name} ended at {end}: "
-                f"{start - end:,} records were read by no batch that the ledger knows"
+                f"{batch} starts at offset {start} of partition {partition}, but {last_name} ended at {end}: "
+                f"no batch in the ledger has read the {start - end:,} records between"
             )
 
 

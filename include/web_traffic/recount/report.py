@@ -12,7 +12,7 @@ _SAMPLES = 5
 
 
 class Difference(NamedTuple):
-    """A window whose hits are not what the events say; 0 stands for no row."""
+    """A window whose hits differ from the events; 0 stands for no row."""
 
     window: Window
     expected: int
@@ -38,7 +38,7 @@ class Differences:
 
 @dataclass(slots=True)
 class Recount:
-    """What the topic's records come to, and where the table or the ledger say otherwise. Figures are events."""
+    """The counts of the topic's records, and where the table or the ledger differ from them. Figures are events."""
 
     batches: int = 0
     windows_checked: int = 0
@@ -54,13 +54,13 @@ class Recount:
     closed_hits: int = 0
     ledger_errors: list[str] = field(default_factory=list)
     left_out: Differences = field(default_factory=Differences)
-    """Windows with hits of records that Kafka holds no longer: nothing can be said of them."""
+    """Windows with hits of records that Kafka no longer holds: they can't be checked."""
     gaps: list[str] = field(default_factory=list)
     """The gaps that were accepted."""
 
     @property
     def is_right(self) -> bool:
-        """Whether table and ledger say what the events say."""
+        """Whether table and ledger agree with the events."""
         return not (self.missing.count or self.unexpected.count or self.different.count or self.ledger_errors)
 
     def __str__(self) -> str:
@@ -87,7 +87,7 @@ class Recount:
         for gap in self.gaps:
             yield f"ACCEPTED: {gap}."
         if self.left_out.count:
-            yield f"LEFT OUT: {self.left_out.count:,} windows have hits of records that Kafka holds no longer, such as"
+            yield f"LEFT OUT: {self.left_out.count:,} windows have hits of records that Kafka no longer holds, such as"
             yield from (f"  {sample}" for sample in self.left_out.samples)
         if self.is_right:
             others = "other " if self.left_out.count else ""
@@ -96,7 +96,7 @@ class Recount:
 
 
 def compare(expected: Expected, found: Counter[Window], sealed_until_us: int | None, batches: int = 0) -> Recount:
-    """Compare what must be in the table with what is, window by window."""
+    """Compare the expected windows with those in the table, one by one."""
     windows = expected.windows.keys() | found.keys()
     recount = Recount(
         batches=batches,

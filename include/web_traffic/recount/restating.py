@@ -1,4 +1,4 @@
-"""What restated windows must hold: late events count in them."""
+"""Counts the hits that restated windows must hold, late events included."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,13 +37,13 @@ class Restatement:
 
 
 class Restated:
-    """The restated windows: each holds what the newest restatement of its interval must have found.
+    """The restated windows: each holds the hits that the newest restatement of its interval must have found.
 
-    An event counts in it if it was read before the restatement's end, was not rejected before that began, was not from
-    the future for who read it, and was not too late: the live run had not sealed its window when it read the event, or
-    the event reached Kafka within the allowed lateness of the window's end. Who read it are the batches that the
-    restatement knew, or else the restatement itself, for which a record counts only by a timestamp of its own. Where
-    the restatement began to read does not matter here: an event that it should have read and has not shows as a
+    An event counts if its offset is below the restatement's end, if it was not rejected before the restatement began,
+    and if it was neither from the future nor too late for its readers. It is not too late if a reader had not sealed
+    its window yet, or if it reached Kafka within the allowed lateness of the window's end. Its readers are the batches
+    that the restatement knew. Without one the restatement is the reader, and the record needs a timestamp of its own.
+    The restatement's first offset does not matter: an event that it should have read, but did not, shows as a
     difference.
     """
 
@@ -80,9 +80,9 @@ class Restated:
             yield record
 
     def correct(self, expected: Expected) -> None:
-        """Put the restated windows in the place of what the live run has made of them.
+        """Replace the live run's windows by the restated ones.
 
-        Hits of a window that was closed idle, and that the live run has emitted later, are superseded.
+        Hits that the live run emitted later, for a window that was closed as idle, are superseded.
         """
         for window in [window for window in expected.windows if window.start_us in self._newest]:
             hits = expected.windows.pop(window)

@@ -1,4 +1,4 @@
-"""The event contract a second time, in plain Python: what is wrong in `web_traffic.events` is not wrong here too.
+"""The event contract a second time, in plain Python, so that a mistake in `web_traffic.events` is not made here, too.
 
 All times are microseconds since the epoch, UTC.
 """
@@ -23,7 +23,7 @@ _NOT_UNICODE = re.compile("[\ud800-\udfff]")
 
 
 class Window(NamedTuple):
-    """What hits are counted by."""
+    """The key that hits are counted by."""
 
     start_us: int
     host: str
@@ -41,12 +41,12 @@ class Hit(NamedTuple):
     referrer: str | None
 
     def window(self, length_us: int) -> Window:
-        """Return what it is counted by, if windows have this length."""
+        """Return the key that it is counted by, if windows have this length."""
         return Window(self.event_us - self.event_us % length_us, self.host, self.referrer)
 
 
 class Rejected(NamedTuple):
-    """A record that is no event of the contract, and why."""
+    """A record that breaks the contract, and why."""
 
     reason: str
 
@@ -135,7 +135,7 @@ _DECODER = JSONDecoder(
 
 
 def _time(text: str) -> datetime:
-    """Read a time; without an offset it is UTC. What is below a microsecond is cut, and second 60 ends its minute."""
+    """Read a time; without an offset it is UTC. Digits below a microsecond are cut, and second 60 ends its minute."""
     match = _TIME.fullmatch(text)
     if not match:
         raise _Broken("event_time not RFC 3339")

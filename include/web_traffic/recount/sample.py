@@ -28,10 +28,10 @@ def recount_window(
 ) -> Counter[Window]:
     """Count the hits of a sealed window again from the topic.
 
-    `first_offsets` are, by partition, those from which records can be of the window if each has a Kafka timestamp:
-    what was sent before it began, less the clock skew, can't. All of a query's batches up to the one that has closed
-    the window take part: in none of them was it late. Raises `RecountImpossible` when Kafka does not hold the records
-    any more, or when they are too many.
+    `first_offsets` are the offsets, by partition, from which records can belong to the window if all have a Kafka
+    timestamp: earlier records were sent before it began, less the clock skew. All of the query's batches up to the one
+    that closed the window take part: in none of them was the window late. Raises `RecordsMissing` if Kafka no longer
+    holds the records, and `RecountImpossible` if they are too many or Kafka does not answer.
     """
     about = {"window_start": interval.start, "window_end": interval.end, "skew": settings.max_clock_skew}
     with connection.transaction():

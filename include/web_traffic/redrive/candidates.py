@@ -23,7 +23,7 @@ class Candidate(NamedTuple):
 
     @property
     def repaired_value(self) -> bytes | None:
-        """The value to keep beside the original one; None if that goes back as it is."""
+        """The value to keep beside the original one; None if the original goes back."""
         return self.value if self.value != self.event.value else None
 
 
@@ -38,9 +38,9 @@ def selected(ledger: RedriveLedger, selection: Selection) -> Pages:
 
 
 def repaired(ledger: RedriveLedger, values: Values) -> Pages:
-    """Return the events that the values are for, those that a redrive has taken included.
+    """Return the events that the values are for, including those that a redrive has taken.
 
-    Raises `UnknownRecord` ahead of the page that a place without a rejected event is in.
+    Raises `UnknownRecord` instead of a page that names a place without a rejected event.
     """
     for page in pages_of(values):
         events = ledger.find(list(page))
@@ -54,7 +54,7 @@ def repaired(ledger: RedriveLedger, values: Values) -> Pages:
 
 
 def pages_of(values: Values, most_events: int = PAGE_EVENTS, most_bytes: int = PAGE_BYTES) -> Iterator[Values]:
-    """Return the values in parts of at most so many events and bytes, but of at least one event."""
+    """Return the values in pages of at most `most_events` and `most_bytes`, but of at least one event."""
     page: Values = {}
     size = 0
     for place, value in values.items():
@@ -83,7 +83,7 @@ def verdict(candidate: Candidate, now: datetime, max_clock_skew: timedelta) -> s
 
 
 class Report:
-    """How many events were selected, by the reason that they were rejected for, and what came of them."""
+    """Counts the selected events, by the reason of their rejection and by their verdict."""
 
     def __init__(self) -> None:
         self._outcomes: dict[str, Counter[str]] = {}
@@ -99,7 +99,7 @@ class Report:
 
     @property
     def selected(self) -> int:
-        """How many there are."""
+        """How many were selected."""
         return sum(outcomes.total() for outcomes in self._outcomes.values())
 
     def lines(self, done: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Rejected events as NDJSON, for a person to look at and to repair.
 
 A line is an object with `topic_id`, `partition`, `offset` and the value: as `value` if it is UTF-8 text, else in
-base64 as `value_base64`; a record without a value has `value` null. What else stands there is for the reader.
+base64 as `value_base64`; a record without a value has `value` null. The other fields are for the reader.
 """
 
 import json
@@ -80,7 +80,7 @@ def read_values(file: Path, topic_id: str) -> Values:
             found = decode(text)
             place = Place(found.topic_id or topic_id, found.partition, found.offset)
             if place in values:
-                raise ValueError("the record stands in an earlier line too: leave one of them")
+                raise ValueError("an earlier line is for the same record: keep one of the two")
             values[place] = found.bytes()
         except ValueError as error:
             raise BadFile(f"{file}, line {number}: {error}") from error

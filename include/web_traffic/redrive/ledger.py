@@ -1,4 +1,4 @@
-"""The books of redrives: rejected events that go back to the topic, in `etl.redrive` and `etl.rejected_event`."""
+"""The ledger of redrives: rejected events that go back to the topic, in `etl.redrive` and `etl.rejected_event`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the place that `str` has written; raises `ValueError`."""
+        """Return the place of a text that `str` wrote; raises `ValueError`."""
         topic_id, partition, offset = text.rsplit("/", 2)
         place = cls(topic_id, int(partition), int(offset))
         if "\0" in topic_id or not (0 <= place.partition < 2**31 and 0 <= place.offset < 2**63):
@@ -63,7 +63,7 @@ class RejectedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rejected events are meant, of those that no redrive has taken; oldest first."""
+    """Selects rejected events that no redrive has taken, oldest first."""
 
     reasons: tuple[str, ...] = ()
     """Any of these; all if empty."""
@@ -76,7 +76,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Redrive:
-    """A redrive of which it is not known whether its records are in the topic."""
+    """A redrive that is not settled yet: its records may or may not be in the topic."""
 
     redrive_id: UUID
     topic_id: str
@@ -91,7 +91,7 @@ class Redrive:
 
 
 class Record(NamedTuple):
-    """What is sent for a rejected event."""
+    """The record that is sent for a rejected event."""
 
     place: Place
     value: bytes
@@ -105,14 +105,14 @@ class Redriven(NamedTuple):
 
 
 class RedriveLedger:
-    """The state of redrives, each change of it one transaction."""
+    """The state of redrives. Each change is one transaction."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
 
     @classmethod
     def alone(cls, connection: psycopg.Connection[Any]) -> Self:
-        """Return the ledger to the one who may change it while the connection lasts; raises `InProgress`."""
+        """Return the ledger for this process alone, as long as the connection lasts; raises `InProgress`."""
         take_turn(connection, Lock.REDRIVE, REDRIVE_WAIT, InProgress)
         return cls(connection)
 
@@ -126,7 +126,7 @@ class RedriveLedger:
         chosen = {
             "reasons": list(selection.reasons),
             "since": selection.since or "-infinity",
-            "until": min(until, now),  # what is rejected meanwhile may be what was just sent
+            "until": min(until, now),  # an event that is rejected after now may be one that was just sent
             "bytes": PAGE_BYTES,
         }
         while left is None or left > 0:
@@ -145,11 +145,11 @@ class RedriveLedger:
             left = None if left is None else left - len(page)
 
     def find(self, places: Sequence[Place]) -> dict[Place, RejectedEvent]:
-        """Return those of the places that hold a rejected event."""
+        """Return the rejected events at these places."""
         return {event.place: event for event in self._read("rejected_by_place", _columns(places))}
 
     def open(self, redrive: Redrive, selector: str, repaired: Mapping[Place, bytes | None]) -> None:
-        """Begin a redrive, and let it take the events at these places; None stands for the value that is there."""
+        """Begin a redrive, and let it take the events at these places; None keeps the event's own value."""
         columns = _columns(list(repaired)) | {"repaired_values": list(repaired.values())}
         with self._connection.transaction():
             self._connection.execute(
@@ -171,7 +171,7 @@ class RedriveLedger:
             return cursor.execute(statement("unsettled_redrive")).fetchone()
 
     def records(self, redrive: Redrive) -> list[Record]:
-        """Return what the redrive has to send."""
+        """Return the records that the redrive has to send."""
         with self._connection.transaction():
             rows = self._connection.execute(statement("redrive_records"), {"redrive_id": redrive.redrive_id})
             return [Record(Place(*place), value) for *place, value in rows]
@@ -181,7 +181,7 @@ class RedriveLedger:
         self._change("finish_redrive", redrive)
 
     def search_from(self, topic_id: str, partitions: Sequence[str]) -> Offsets:
-        """Return from which offsets on the topic may hold redriven records that are not in the ledger.
+        """Return the offsets from which the topic may hold redriven records that are not in the ledger.
 
         A partition that can't hold any is left out.
         """
@@ -190,7 +190,7 @@ class RedriveLedger:
             return dict(self._connection.execute(statement("redrive_search"), figures).fetchall())
 
     def enter_found(self, topic_id: str, topic: str, end_offsets: Offsets, found: Sequence[Redriven]) -> int:
-        """Let redrives that were found in the topic before `end_offsets` have their events, and return how many."""
+        """Enter redrives that were found in the topic before `end_offsets`, and return how many events they take."""
         about = {"topic_id": topic_id, "topic": topic, "end_offsets": Jsonb(end_offsets)}
         columns = _columns([record.place for record in found]) | {
             "redrive_ids": [record.redrive_id for record in found]
@@ -199,7 +199,7 @@ class RedriveLedger:
             return self._connection.execute(statement("enter_found_redrives"), about | columns).rowcount
 
     def withdraw(self, redrive: Redrive) -> None:
-        """Note that none of its records is in the topic, and give its events free."""
+        """Note that none of its records is in the topic, and release its events."""
         self._change("withdraw_redrive", redrive)
 
     def _change(self, name: str, redrive: Redrive) -> None:

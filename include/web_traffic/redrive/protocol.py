@@ -1,19 +1,20 @@
-"""How an event goes back to the topic once, whatever dies when, and whatever was restored from a copy.
+"""Sends an event back to the topic once, even after a crash or a restore from a copy.
 
 1. One PostgreSQL transaction enters a redrive as `sending`, with the ends of the topic, and lets it take its events.
 2. One Kafka transaction sends the records. The headers of each name the redrive, and the place of the rejected record.
 3. One PostgreSQL transaction notes the redrive as `done`.
 
-A process that dies in between leaves a redrive as `sending`. The next one settles it before it does anything else: it
-opens the one transactional id, so that nobody can commit the old transaction any more, and looks for the redrive
-behind the ends that were noted. Found: the redrive is done. Not found: its events are free again.
+A process that dies in between leaves a redrive as `sending`. The next process settles it first. It opens the
+transactional id, which all redrives share, so nobody can commit the old transaction any more. Then it looks for
+records of the redrive behind the ends that were noted. If it finds one, the redrive is done. If not, the events are
+free again.
 
-Then it looks in the topic for events that went back and are free in the ledger, as after a restore of the database,
-and enters their redrives. It reads only what no redrive has looked at before.
+After that it looks in the topic for events that went back but are free in the ledger, as after a restore of the
+database, and enters their redrives. It reads only records that no redrive has looked at before.
 
-An advisory lock keeps redrives apart. Should one lose its connection, and with it the lock, but live on, then its
-next step fails: 1 and 3 for want of the connection, 2 because the later one has opened the transactional id. It opens
-it only once itself, ahead of its first step, so it can't lock out the later one in turn and go on.
+An advisory lock lets one redrive work at a time. A redrive that loses its connection also loses the lock. If it lives
+on, its next step fails: 1 and 3 because the connection is gone, 2 because a later redrive has opened the transactional
+id. Each redrive opens the id only once, before its first step, so an earlier one can't lock out a later one.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -43,7 +44,7 @@ class Redriver:
         selector: str,
         tell: Callable[[str], None],
     ) -> None:
-        """Take a ledger that is held alone, and the topic once it is open; `selector` is kept with each redrive."""
+        """Take a ledger that is held alone, and an open topic; `selector` is kept with each redrive."""
         self._settings = settings
         self._ledger = ledger
         self._topic = topic
@@ -56,10 +57,10 @@ class Redriver:
         return cls(settings, ledger, RedriveTopic.open(settings), selector, tell)
 
     def settle(self, assume: str | None) -> None:
-        """Bring the ledger up to what is in the topic.
+        """Bring the ledger in line with the topic.
 
-        An interrupted redrive is brought to its end; `assume` decides where Kafka can't: the records were `sent`, or
-        were `lost` and may be selected again. Otherwise `Untraceable` is raised.
+        An interrupted redrive is settled. If Kafka can't tell what became of its records, `assume` decides: they were
+        `sent`, or they were `lost` and may be selected again. Without it, `Untraceable` is raised.
         """
         if redrive := self._ledger.unsettled():
             self._settle(redrive, assume)
@@ -81,7 +82,7 @@ class Redriver:
     def _search(self) -> None:
         """Enter redrives that are in the topic and not in the ledger.
 
-        What retention has deleted can't be found: the ledger is then believed.
+        Records that retention has deleted can't be found; about these the ledger decides.
         """
         topic = describe_topic(self._settings)
         wanted = self._ledger.search_from(topic.id, list(topic.end_offsets))
@@ -123,13 +124,13 @@ class Redriver:
             raise _untraceable(redrive, f"it went to another topic: set KAFKA_TOPIC={redrive.topic} first")
         topic = describe_topic(self._settings)
         if redrive.topic_id != topic.id:
-            raise _untraceable(redrive, f"the topic {topic.name} was made anew since")
+            raise _untraceable(redrive, f"the topic {topic.name} was made anew")
         starts = {number: redrive.end_offsets.get(number, 0) for number in topic.end_offsets}
         held = {number: max(start, topic.first_offsets[number]) for number, start in starts.items()}
         found = redriven_records(self._settings, held, self._tell)
         is_sent = any(record.redrive_id == redrive.redrive_id for record in found)
         if not is_sent and held != starts:
-            raise _untraceable(redrive, f"retention has deleted records of {topic.name} since")
+            raise _untraceable(redrive, f"retention has deleted records of {topic.name}")
         return is_sent
 
 
@@ -144,7 +145,7 @@ def choose(candidates: Iterable[Candidate], settings: Settings, report: Report) 
 
 def _untraceable(redrive: Redrive, reason: str) -> Untraceable:
     return Untraceable(
-        f"{redrive} was interrupted, and whether its {redrive.events:,} events are in the topic can't be seen: "
-        f"{reason}. If you know, say so once: --assume sent (they are not sent again) or --assume lost (they can be "
+        f"{redrive} was interrupted, and Kafka can't tell whether its {redrive.events:,} events are in the topic: "
+        f"{reason}. If you know, run once with --assume sent (they are not sent again) or --assume lost (they can be "
         "selected again)"
     )

@@ -1,1 +1,1 @@
-"""The restatement of an interval: may it run, which records it reads, which events count, and the one commit."""
+"""The restatement of an interval: whether it may run, which records it reads, which events count, and its commit."""

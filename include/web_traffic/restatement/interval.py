@@ -1,7 +1,7 @@
-"""What must hold before an interval is restated, and which records are read for it.
+"""Decides whether an interval may be restated, and plans which records are read for it.
 
-What does not hold is refused, with a way out where there is one; the table is then as it was. Partial data never
-replaces whole data: a restatement reads at least what the windows were counted from.
+A refusal names the way out if there is one, and leaves the table as it was. Partial data never replaces whole data: a
+restatement reads at least the records that the windows were counted from.
 """
 
 from collections.abc import Iterable
@@ -27,20 +27,20 @@ from web_traffic.windows import WATERMARK
 
 statement = statements_beside(__file__)
 SAME = ("topic id", "window", "watermark delay", "keys")
-"""What a restatement must have in common with the runs that have written the windows."""
+"""The parts of a fingerprint in which a restatement must agree with the runs that wrote the windows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is restated, from which records."""
+    """The interval to restate, and the records to count it from."""
 
     interval: Interval
     reading: Reading
     acceptance: Acceptance
     shares: tuple[Share, ...]
-    """The other runs whose intervals lie in it."""
+    """The other runs whose intervals the plan covers."""
     idle_after: tuple[UUID, int] | None
-    """Query and newest batch of the live run, if the restatement is to close the windows that these have left open."""
+    """Query and newest batch of the live run, if the restatement closes the windows that these left open."""
 
 
 def make_plan(
@@ -51,9 +51,9 @@ def make_plan(
     expected: Fingerprint,
     now: datetime,
 ) -> Plan:
-    """Plan the restatement of an interval, or of the idle windows; raises one of this module's errors.
+    """Plan the restatement of an interval, or of the idle windows; raises `NeedsAttention` if it may not run.
 
-    The interval stretches over those of the runs that it can serve as well, as far as nothing speaks against that.
+    The plan also covers the intervals of the other runs that it can serve, unless a check fails.
     """
     with connection.transaction():
         [(sealed_until,)] = connection.execute(statement("sealed_until")).fetchall()
@@ -81,12 +81,12 @@ def make_plan(
 
 
 def require_sealed(interval: Interval, sealed_until: datetime | None) -> None:
-    """Raise `NotSealed` unless the live stream is through with all windows of the interval."""
+    """Raise `NotSealed` unless all windows of the interval are sealed."""
     if sealed_until is None or interval.end > sealed_until:
+        sealed = f"windows are sealed until {sealed_until}" if sealed_until else "no window is sealed yet"
         raise NotSealed(
-            f"{interval}: windows are sealed until {sealed_until or 'no time yet'}, the live run may still write "
-            f"these: restate them once a run has read an event of {interval.end + WATERMARK} or later; "
-            "where no such event will come, close_idle_windows closes what is open"
+            f"{interval}: {sealed}, so the live run may still write these: restate them once a run has read an event "
+            f"of {interval.end + WATERMARK} or later; if no such event will come, run once with close_idle_windows"
         )
 
 
@@ -98,7 +98,7 @@ def _stretch(interval: Interval, shares: Iterable[Share]) -> Interval:
 def _open_windows(
     settings: Settings, topic: Topic, sealed_until: datetime | None, now: datetime
 ) -> tuple[Interval, tuple[UUID, int]]:
-    """Return the windows that are open and will not be closed by any event that is there."""
+    """Return the open windows, and the newest batch; raises `NotIdle` if an event may still close them."""
     checkpoint = Checkpoint(settings.checkpoint_location)
     newest = checkpoint.newest_planned()
     watermark = checkpoint.batch(newest).watermark if newest is not None else None
@@ -106,13 +106,13 @@ def _open_windows(
         raise NotIdle("the live run has counted no event yet: there is nothing to close")
     decision = decide(checkpoint, topic.end_offsets, lambda *_: True)
     if decision.must_run:
-        raise NotIdle(f"the live run is not through ({decision.reason}): let it run once, then close what is open")
+        raise NotIdle(f"the live run has work to do ({decision.reason}): let it run once, then close the open windows")
     newest_event = watermark + WATERMARK
     interval = Interval(window_start(sealed_until), window_start(newest_event) + WINDOW)
     if interval.start >= interval.end:
         raise NotIdle(f"no window is open: all up to {sealed_until} are closed")
     if interval.end + WATERMARK > now:
-        raise NotIdle(f"the window of the newest event ends at {interval.end}: wait for a minute longer than that")
+        raise NotIdle(f"the window of the newest event ends at {interval.end}: wait until a minute after that")
     return interval, (checkpoint.batch(newest).query_id, newest)
 
 
@@ -129,8 +129,8 @@ def _require_same(connection: psycopg.Connection[Any], interval: Interval, expec
         ]
         if different:
             raise CountedOtherwise(
-                f"{interval}: its windows were counted otherwise ({'; '.join(different)}); "
-                "they stay as they are: only what was counted since can be restated"
+                f"{interval}: its windows were counted in another way ({'; '.join(different)}), so they stay as they "
+                "are: restate only windows that were counted since then"
             )
 
 

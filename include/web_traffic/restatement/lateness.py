@@ -1,7 +1,7 @@
 """Which events a restatement still counts, record by record; pure functions over Arrow batches, no Spark.
 
-An event counts if the live run has accepted it, or if it has reached Kafka within the allowed lateness of its window's
-end. That depends on the record and the ledger alone, so a window comes out the same however an interval is cut.
+An event counts if the live run accepted it, or if it reached Kafka within the allowed lateness of its window's end.
+That depends only on the record and the ledger, so a window gets the same hits in whatever interval it is restated.
 """
 
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ class ReadRange(NamedTuple):
     end_offset: int
     """Exclusive."""
     sealed_before: datetime
-    """What was sealed before the batch: it has accepted the events of windows that end later."""
+    """`sealed_until` before the batch, which accepted the events of windows that end later."""
     planned_at: datetime
     """The batch's clock: its records had reached Kafka by then."""
     max_clock_skew: timedelta
@@ -39,7 +39,7 @@ class ReadRange(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """Between which event times each record of an Arrow batch counts."""
+    """The event times between which each record of an Arrow batch counts."""
 
     accepted_from: pa.Array
     accepted_until: pa.Array
@@ -47,15 +47,15 @@ class Bounds(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """Tells for a record between which event times it counts."""
+    """Tells between which event times a record counts."""
 
     allowed_lateness_us: int
     started_us: int
     """The restatement's clock, for records that the live run has not read yet."""
     max_clock_skew_us: int
     ranges: dict[tuple[UUID, int], tuple[np.ndarray, ...]]
-    """By query and partition: end offsets in order, start offsets, what was sealed before, clock and clock skew of the
-    batch (microseconds)."""
+    """By query and partition: end offsets in order, start offsets, `sealed_until` before the batch, the batch's clock
+    and its clock skew (microseconds)."""
 
     @classmethod
     def of(
@@ -83,13 +83,13 @@ class Acceptance:
     def bounds(self, records: pa.RecordBatch) -> Bounds:
         """Judge records by their `partition`, `offset` and `timestamp`.
 
-        A window counts when it ends after the earlier of two times: what was sealed when the live run read the record,
-        and the time at which the record had reached Kafka, less the allowed lateness. That time is the record's Kafka
-        timestamp, but never later than the clock of the batch that read it; without a timestamp it is that clock. A
-        record without one that no batch has read yet does not count yet.
+        A window counts if it ends after the earlier of two times. The first is `sealed_until` when the live run read
+        the record. The second is the time at which the record reached Kafka, less the allowed lateness. A record
+        reached Kafka at its Kafka timestamp, but never later than the clock of the batch that read it; without a
+        timestamp, at that clock. A record without a timestamp that no batch has read yet does not count yet.
 
-        An event is from the future by the clock and the skew of the batch that read it, so what a live run has counted
-        is never lost to another setting.
+        The clock and the skew of the batch that read an event decide whether it is from the future. So a changed
+        setting never removes an event that a live run has counted.
         """
         partitions, offsets = (records[name].to_numpy(zero_copy_only=False) for name in ("partition", "offset"))
         sent = records["timestamp"].cast(INSTANT).cast(pa.int64()).to_numpy(zero_copy_only=False)

@@ -1,4 +1,4 @@
-"""The record of one restatement, and the one transaction by which it replaces what differs."""
+"""The record of one restatement, and the one transaction that replaces the rows that differ."""
 
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -26,8 +26,8 @@ Figures = dict[str, Any]
 class RestatementLedger:
     """The record of one restatement in `etl.run`, from its start to its commit.
 
-    Restatements follow one another by an advisory lock, which is not that of the live run: live runs go on meanwhile.
-    The connection that holds the lock is the one that commits, so who has lost the lock can't write any more.
+    An advisory lock lets one restatement work at a time. Live runs have another lock, so they go on meanwhile. The
+    connection that holds the lock also commits, so a restatement that loses the lock can't write any more.
     """
 
     def __init__(self, connection: psycopg.Connection[Any], request: RestateSettings, key: RunKey) -> None:
@@ -46,7 +46,7 @@ class RestatementLedger:
     ) -> Self:
         """Wait for the restatement before, if there is one, and enter this one as running.
 
-        Raises `RunInProgress` if the wait was in vain.
+        Raises `RunInProgress` if that one does not end in time.
         """
         take_turn(connection, Lock.RESTATEMENT, wait, RunInProgress)
         run = {
@@ -70,18 +70,18 @@ class RestatementLedger:
         return self._key.started_at
 
     def note(self, plan: Plan, max_clock_skew: timedelta) -> None:
-        """Note the interval and the records from which it will be counted, and what it knows of the live run."""
+        """Note the interval, the records to count it from, and the newest batch of the live run that it knows."""
         query_id, batch_id = plan.reading.known or (None, None)
         known = {"known_query_id": query_id, "known_batch": batch_id, "max_clock_skew": max_clock_skew}
         with self._connection.transaction():
             self._connection.execute(statement("plan_restatement"), self._row(plan) | known)
 
     def commit(self, plan: Plan, stages: dict[UUID, int], phases: dict[str, float]) -> Summary:
-        """Replace what differs between the staged windows and the table, and return the restatement's summary.
+        """Replace the rows that differ from the staged windows, and return the restatement's summary.
 
-        One transaction, which holds up live commits only for as long as the changed rows take; a dry run takes the
-        changes back in it. Raises `NotSealed`, `NotIdle`, `StagedWindowsLost` or `RowsHeldBack`, and has then
-        changed nothing.
+        It is one transaction. Live commits wait only while the changed rows are written, and a dry run rolls the
+        changes back. Raises `NotSealed`, `NotIdle`, `RetentionGap`, `StagedWindowsLost` or `RowsHeldBack`; then
+        nothing was changed.
         """
         row = self._row(plan) | {"stage_ids": list(stages), "phases": Jsonb(phases), "window_length": WINDOW}
         with self._connection.transaction():
@@ -102,7 +102,8 @@ class RestatementLedger:
         figures: Figures = dict(zip(names, found, strict=True))
         if figures["hits_after"] != sum(stages.values()):
             raise StagedWindowsLost(
-                f"restatement {self.run_id}: {figures['hits_after']} hits staged, {sum(stages.values())} copied"
+                f"restatement {self.run_id}: {sum(stages.values()):,} hits were copied, "
+                f"but {figures['hits_after']:,} are staged"
             )
         self._require_all("entered", "etl.restatement", entered, figures["windows_changed"])
         if plan.reading.doubt:
@@ -119,12 +120,12 @@ class RestatementLedger:
         return figures | {"biggest_changes": Jsonb(biggest)}
 
     def _require_growth(self, plan: Plan, row: Figures) -> None:
-        """Let nothing be taken away where Kafka has deleted records that can't be proven to be of other intervals."""
+        """Refuse to take hits away if Kafka has deleted records that may belong to the interval."""
         (rows, hits) = self._fetch("taken_away", row)
         if rows:
             raise RetentionGap(
                 f"{plan.interval}: {rows:,} rows would lose {hits:,} hits, but Kafka has deleted records that may "
-                f"hold them ({plan.reading.doubt}): only what came later can be restated"
+                f"hold them ({plan.reading.doubt}): restate only windows of later records"
             )
 
     def _require_all(self, done: str, table: str, written: int, rows: int) -> None:
@@ -133,13 +134,13 @@ class RestatementLedger:
             raise RowsHeldBack(found, table)
 
     def _lock(self, plan: Plan) -> None:
-        """Hold up live commits until the transaction ends, and see that the plan still holds."""
+        """Let live commits wait until the transaction ends, and check that the plan still holds."""
         lock_pipeline(self._connection)
         sealed_until, *newest_batch = self._fetch("restated_pipeline", {})
         if plan.idle_after is None:
             require_sealed(plan.interval, sealed_until)
         elif tuple(newest_batch) != plan.idle_after:
-            raise NotIdle("a live run has counted newer events meanwhile: nothing was closed")
+            raise NotIdle("a live run counted newer events meanwhile, so nothing was closed: start again if need be")
 
     def _fetch(self, name: str, parameters: Figures) -> tuple[Any, ...]:
         row: tuple[Any, ...]

@@ -1,7 +1,7 @@
-"""Which records a restatement reads: by the ledger, all that may be of its interval, whatever their timestamps are.
+"""Finds the records that a restatement reads: by the ledger, all that may belong to its interval.
 
-The ledger knows of each batch when it was planned, and between which Kafka timestamps its records lie. A batch is left
-out only if none of its records can be of the interval. What no batch has read yet is always read.
+The ledger knows when each batch was planned, and the oldest and newest Kafka timestamp of its records. A batch is left
+out only if none of its records can belong to the interval. Records that no batch has read yet are always read.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ class Reading:
     end_offsets: Offsets
     """Exclusive."""
     doubt: str | None
-    """What Kafka has deleted that was probably, but not provably, of other intervals; None if nothing."""
+    """Deleted records that belong to other intervals probably, but not provably; None if there are none."""
     left_out: dict[int, frozenset[int]]
     """Offsets among them of records that Spark can't read, by partition."""
     known: tuple[UUID, int] | None
@@ -102,7 +102,7 @@ def plan_reading(
 
 
 def _unread(batches: Iterable[KnownBatch], partition: str) -> Iterator[tuple[int, int]]:
-    """Yield offsets between those of batches that none of them has read: a run was told to go on without them."""
+    """Yield the offsets between batches that no batch has read: a run was told to go on without them."""
     read = sorted(
         (batch.start_offsets.get(partition, 0), batch.end_offsets[partition])
         for batch in batches
@@ -118,7 +118,7 @@ def _unread(batches: Iterable[KnownBatch], partition: str) -> Iterator[tuple[int
 def _range(batch: KnownBatch, partition: str, topic: Topic, found: Mapping[str, Found]) -> tuple[int, int]:
     """Return the part of a batch that may hold events of the interval.
 
-    Where all of its records have a timestamp, those ahead of the first one that is new enough are too old.
+    If all of its records have a timestamp, those ahead of the first one that is new enough are too old.
     """
     start, end = batch.start_offsets.get(partition, 0), batch.end_offsets.get(partition, 0)
     if batch.is_timed and found[partition].offset > topic.first_offsets[partition]:
@@ -137,8 +137,8 @@ def _require_held(
                 gaps[partition] = _begins(partition, first, found[partition])
     if gaps:
         raise RetentionGap(
-            f"{interval}: its events may be as old as {oldest:%Y-%m-%d %H:%M:%S} UTC in Kafka, which has deleted "
-            f"records of that age ({'; '.join(gaps.values())}): only what came later can be restated"
+            f"{interval}: its events may be as old as {oldest:%Y-%m-%d %H:%M:%S} UTC in Kafka, and records of that "
+            f"age are deleted there ({'; '.join(gaps.values())}): restate only windows of later records"
         )
 
 
@@ -149,7 +149,7 @@ def _begins(partition: str, first: int, found: Found) -> str:
 
 
 def _doubt(topic: Topic, batches: Sequence[KnownBatch]) -> str | None:
-    """Say of which batches a part is gone that nothing, or timestamps alone, tell from the interval."""
+    """Name the deleted parts of batches that may belong to the interval; at most timestamps say that they don't."""
     places = set()
     later: list[dict[str, list[int]]] = []
     for batch in reversed(batches):

@@ -13,7 +13,7 @@ LIMITS = "-c lock_timeout=30s -c statement_timeout=30min -c idle_in_transaction_
 def connect(settings: Settings) -> psycopg.Connection[TupleRow]:
     """Open a connection whose every wait has a limit, and whose session time zone is UTC.
 
-    Parameters of the address, such as `sslmode` or `connect_timeout`, count before the ones set here.
+    Parameters in the address, such as `sslmode` or `connect_timeout`, override the defaults here.
 
     Raises `psycopg.OperationalError` when the server can't be reached or refuses the login.
     """
@@ -32,6 +32,6 @@ def connect(settings: Settings) -> psycopg.Connection[TupleRow]:
         password=settings.postgres_password,
         autocommit=True,
     )
-    connection.execute("SET timezone = 'UTC'")  # as an option it would give way to PGTZ in the environment
+    connection.execute("SET timezone = 'UTC'")  # PGTZ in the environment would override it as an option
     connection.autocommit = False
     return connection

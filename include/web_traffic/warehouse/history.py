@@ -1,4 +1,4 @@
-"""What the database remembers of the past: checkpoints, batches, and what a new checkpoint would have to read."""
+"""Reads the past from the database: checkpoints, batches, and the records that a new checkpoint would have to read."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,15 +13,15 @@ from web_traffic.window_length import WINDOW
 
 statement = statements_beside(__file__)
 NEWEST_BATCHES = 100
-"""Batches of a query that an examination looks at: what is older was looked at before, and the recount sees all."""
+"""How many batches of a query an examination checks. Earlier ones checked the rest, and the recount checks all."""
 NEWEST_RUNS = 100
-"""Runs whose last records tell how far back a log was cut."""
+"""How many runs' last records are compared to find out how far back a log was cut."""
 
 Fingerprint = dict[str, str]
 
 
 class LastRecord(NamedTuple):
-    """What the last record that was read of a partition is recognised by."""
+    """The last record that was read of a partition, as later runs recognise it."""
 
     offset: int
     timestamp_ms: int
@@ -42,37 +42,37 @@ class Entry(NamedTuple):
 
 
 class Span(NamedTuple):
-    """What was read of a topic, and from where on it matters."""
+    """Up to where a topic was read, and from where on its records are still needed."""
 
     wanted: Offsets
-    """The first record that has to be there still, by partition."""
+    """The first record that Kafka must still hold, by partition."""
     read_until: Offsets
     """Exclusive."""
 
 
 class WindowChange(NamedTuple):
-    """What is sealed, and where windows would go on from there; their length may have changed since."""
+    """Where the sealed windows end, and where the next ones would begin; the length of windows may have changed."""
 
     length_before: timedelta
     sealed_until: datetime
     ended_at: datetime
-    """When the last sealed window ended, by the length before."""
+    """The end of the last sealed window, by the length before."""
     begins_at: datetime
-    """When the first window begins that is not sealed, by the length now."""
+    """The start of the first unsealed window, by the current length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The past by the database, as far as it is about one checkpoint."""
+    """The past of one checkpoint, by the database."""
 
     checkpoints: dict[UUID, Fingerprint]
-    """What all checkpoints that have fed the database were made with."""
+    """The fingerprints of all checkpoints that have fed the database."""
     entries: list[Entry]
     """The newest batches of the checkpoint's query, newest first."""
     newest_writer: UUID | None
-    """The query that has written last; None if none has written yet."""
+    """The query that wrote last; None if none has written yet."""
     open_hits: int | None
-    """Hits in open windows after the newest batch; None if no closed books say so."""
+    """Hits in open windows after the newest batch; None if its books are not closed."""
 
     @property
     def newest_topic_id(self) -> str | None:
@@ -99,16 +99,16 @@ def read_last_records(connection: psycopg.Connection[Any], topic_id: str) -> lis
 
 
 def read_window_change(connection: psycopg.Connection[Any]) -> WindowChange | None:
-    """Return how the windows that are not sealed would follow the sealed ones; None if none is sealed."""
+    """Return how the next windows would follow the sealed ones; None if none is sealed."""
     with connection.transaction():
         row = connection.execute(statement("window_change"), {"window_length": WINDOW}).fetchone()
     return WindowChange(*row) if row else None
 
 
 def read_rebuild_span(connection: psycopg.Connection[Any], topic_id: str) -> Span | None:
-    """Return what a new checkpoint has to read of a topic, to count all windows that are not sealed.
+    """Return the range of a topic that a new checkpoint has to read to count all unsealed windows.
 
-    None if no batch has read the topic. Slow with years of batches, so ask only when there is need.
+    None if no batch has read the topic. The query is slow with years of batches, so ask only if you need it.
     """
     with connection.transaction():
         about = {"topic_id": topic_id, "window_length": WINDOW}

@@ -1,6 +1,6 @@
 """Bring the schema up to date: the numbered .sql files in `migrations/`, each applied once, in order.
 
-`web-traffic migrate` does it from the shell, and the task `prepare` of the DAG at each run.
+`web-traffic migrate` does this from the shell, and the DAG's task `prepare` in each run.
 """
 
 import hashlib
@@ -22,9 +22,9 @@ MIGRATION_WAIT = timedelta(seconds=30)
 def migrate(connection: psycopg.Connection[Any]) -> list[str]:
     """Apply the migrations that the database lacks and return their names.
 
-    Runs one at a time, whoever starts it, and each migration is all or nothing. Raises `SchemaMismatch` when a
-    migration was changed after it was applied, or when the database has one that this code does not know, and
-    `InProgress` when another process has been migrating for half a minute.
+    One process migrates at a time, and each migration is all or nothing. Raises `SchemaMismatch` if a migration was
+    changed after it was applied, or if the database has one that this code does not know. Raises `InProgress` if
+    another process is still migrating after half a minute.
     """
     connection.autocommit = True
     take_turn(connection, Lock.MIGRATION, MIGRATION_WAIT)
@@ -50,14 +50,14 @@ def require_schema(connection: psycopg.Connection[Any]) -> None:
 
 
 def require_result_table(connection: psycopg.Connection[Any]) -> None:
-    """Raise `SchemaMismatch` if somebody has altered the result table in a way that runs can't live with."""
+    """Raise `SchemaMismatch` if somebody has altered the result table in a way that runs can't work with."""
     with connection.transaction():
         differences = connection.execute(statement("altered_table"), {}).fetchall()
     if differences:
         details = "; ".join(
             f"{name} is {found or 'missing'}, was {expected or 'not there'}" for name, found, expected in differences
         )
-        raise SchemaMismatch(f"the table aggregated_web_traffic was altered ({details}): bring it back to what it was")
+        raise SchemaMismatch(f"the table aggregated_web_traffic was altered ({details}): undo these changes")
 
 
 def _missing(connection: psycopg.Connection[Any]) -> dict[str, bytes]:
@@ -81,5 +81,5 @@ def _digest(sql: bytes) -> str:
     return hashlib.sha256(sql).hexdigest()
 
 
-if __name__ == "__main__":  # the command of earlier versions; without this it would do nothing and end well
+if __name__ == "__main__":  # the command of earlier versions; without this it would do nothing and exit with 0
     sys.exit("migrate: the command is now `web-traffic migrate`")

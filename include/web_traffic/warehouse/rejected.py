@@ -30,7 +30,7 @@ _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_000_000
 def rejected_earlier(
     connection: psycopg.Connection[Any], topic_id: str, start_offsets: Offsets, planned_at: datetime | None
 ) -> Places:
-    """Return the records from these offsets on that were rejected before a batch was planned; None stands for now."""
+    """Return the records from these offsets on that were rejected before `planned_at`; None means until now."""
     figures = {
         "topic_id": topic_id,
         "partitions": [int(partition) for partition in start_offsets],
@@ -43,7 +43,7 @@ def rejected_earlier(
 
 
 def release_places(connection: psycopg.Connection[Any], topic_id: str, run_id: int, reused: Offsets) -> None:
-    """Let rejected records from these offsets on no longer stand for their places: the log was cut there."""
+    """Release the offsets of rejected records from these offsets on: the log was cut, and new records come there."""
     if reused:
         figures = {
             "topic_id": topic_id,
@@ -56,7 +56,7 @@ def release_places(connection: psycopg.Connection[Any], topic_id: str, run_id: i
 
 
 def keep_unreadable(settings: Settings, topic_id: str, unreadable: Iterable[UnreadableRecord]) -> None:
-    """Keep records that Spark can't read: the stream begins behind them, so none of its tasks does."""
+    """Keep records that Spark can't read: the stream begins behind them, so its tasks never see them."""
     rows = [(int(record.partition), record.offset, _LAST_US, record.value) for record in unreadable]
     types = (pa.int32(), pa.int64(), pa.timestamp("us", "UTC"), pa.binary())
     columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), types, strict=False)]
@@ -67,14 +67,14 @@ def keep_unreadable(settings: Settings, topic_id: str, unreadable: Iterable[Unre
 
 
 class RejectedEvents:
-    """The rejected records of one Spark task: written in chunks, the last one when the block ends well.
+    """The rejected records of one Spark task. They are written in chunks, the last one when the block ends well.
 
-    The task that decodes writes them itself, so a batch can't be committed before its rejected records are kept. A
-    record that is read again is not entered again.
+    The task that decodes the records also writes them, so a batch can't be committed before its rejected records are
+    kept. A record that is read again is not entered again.
     """
 
     def __init__(self, settings: Settings, topic_id: str) -> None:
-        """Write to the database of the settings; nothing is opened before there is something to write."""
+        """Write to the database of the settings; the first chunk opens the first connection."""
         self._settings = settings
         self._topic_id = topic_id
         self._chunk: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, "reason")}
@@ -113,6 +113,6 @@ class RejectedEvents:
 
 
 def _in_the_calendar(timestamps: pa.Array) -> pa.Array:
-    """Bring timestamps that no calendar knows, such as those in microseconds, to the nearest one that it knows."""
+    """Limit timestamps to the years 1 to 9999: those that a producer writes in microseconds, say, are beyond them."""
     microseconds = timestamps.cast(pa.int64())
     return pc.max_element_wise(pc.min_element_wise(microseconds, _LAST_US), _FIRST_US).cast(timestamps.type)

@@ -1,8 +1,8 @@
-"""The sink of the live stream: each micro-batch reaches PostgreSQL whole, and once.
+"""The sink of the live stream: it writes each micro-batch to PostgreSQL as a whole, and once.
 
-Two steps. Every Spark task copies its share of the closed windows into `etl.staged_window` (see `staging`). Then the
-driver moves the batch into the result table in one short transaction, together with its ledger row and the advance of
-`sealed_until`.
+It takes two steps. Every Spark task copies its share of the closed windows into `etl.staged_window` (see `staging`).
+Then the driver moves the batch into the result table in one short transaction, which also enters the batch in the
+ledger and advances `sealed_until`.
 """
 
 from dataclasses import asdict
@@ -27,11 +27,11 @@ statement = statements_beside(__file__)
 
 
 def write_batch(hits: DataFrame, batch: Batch, run: RunKey, last_records: LastRecords, settings: Settings) -> None:
-    """Write one micro-batch of `HIT_COLUMNS`; a batch that the ledger knows is not written again.
+    """Write one micro-batch of `HIT_COLUMNS`, unless the ledger knows it already.
 
-    With it the run keeps the last records that were read by then, so also if it is killed after the batch.
+    The same transaction saves the last records that the run has read, so a run that is killed later has them, too.
 
-    The plan runs in either case: Spark commits the state of a batch only when its plan has run.
+    The plan runs in either case: Spark commits the state of a batch only after its plan has run.
     """
     stages = stage_windows(hits, "staged_window", settings)
     with connect(settings) as connection:
@@ -52,10 +52,10 @@ def _commit(
     with connection.transaction():
         holder, name, started_at = lock_pipeline(connection)
         if (holder, started_at) != run:
-            restored = f", not at {run.started_at}: the database was restored from a copy since"
+            restored = f", not at {run.started_at}: the database was restored from a copy"
             raise Fenced(
                 f"run {run.run_id} was refused: the pipeline belongs to run {holder} ({name}), started at {started_at}"
-                f"{restored if holder == run.run_id else ''}"
+                f"{restored if holder == run.run_id else ''}; start again"
             )
         known = {batch_id: offsets for batch_id, *offsets in connection.execute(statement("find_batch"), figures)}
         if batch.batch_id in known:
@@ -65,7 +65,9 @@ def _commit(
             moved = connection.execute(statement("move_staged_windows"), figures).fetchall()
             [(staged, windows, emitted, superseded)] = moved
             if staged != sum(stages.values()):
-                raise StagedWindowsLost(f"batch {batch.batch_id}: {staged} hits staged, {sum(stages.values())} copied")
+                raise StagedWindowsLost(
+                    f"batch {batch.batch_id}: {sum(stages.values()):,} hits were copied, but {staged:,} are staged"
+                )
             if emitted + superseded != staged:
                 found = f"batch {batch.batch_id}: {emitted:,} of {staged - superseded:,} hits were written"
                 raise RowsHeldBack(found, "aggregated_web_traffic")
@@ -86,7 +88,7 @@ def _require_same(batch: Batch, start_offsets: Offsets, end_offsets: Offsets) ->
 
 
 def _require_next(batch: Batch, before: list[Offsets] | None) -> None:
-    """Refuse a batch that does not follow the ledger's last one: what lies between them may be in no window."""
+    """Refuse a batch that does not follow the ledger's last one: the records between them may be in no window."""
     if batch.batch_id == 0:
         return
     if before is None:

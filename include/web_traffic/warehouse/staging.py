@@ -25,7 +25,7 @@ STAGED_COLUMNS = {"stage_id": "uuid", **HIT_COLUMNS}
 def stage_windows(hits: DataFrame, table: StagingTable, settings: Settings) -> dict[UUID, int]:
     """Run the plan of `HIT_COLUMNS` and copy its rows into the staging table; return the hits of each stage by its id.
 
-    A stage is what one task has copied. Rows of attempts that failed stay in the table under ids that nobody knows.
+    A stage is the rows that one task copied. Rows of failed attempts stay in the table, under ids that nobody knows.
     """
     stages = hits.select(*HIT_COLUMNS).mapInArrow(_copier(table, settings), spark_ddl(STAGE)).collect()
     return {UUID(stage.stage_id): stage.hits for stage in stages}

@@ -137,7 +137,7 @@ def show_rejected(
 def download_rejected(reader: Reader, within: Within, reason: str = "") -> Response:
     """Return the rejected events as a file."""
     lines = rejected.download(reader, within, reason)
-    first = next(lines, "")  # what can go wrong goes wrong before the headers are sent
+    first = next(lines, "")  # an error comes before the headers are sent
 
     def all_lines() -> Any:
         yield first
@@ -196,5 +196,5 @@ def explain_connection(_: Request, error: AirflowNotFoundException) -> Response:
 @app.exception_handler(KafkaUnavailable)
 @app.exception_handler(NeedsAttention)
 def explain_kafka(_: Request, error: Exception) -> Response:
-    """Say why the broker tells no lag, or which setting is wrong."""
+    """Say why the lag is not known, or which setting is wrong."""
     return JSONResponse({"detail": str(error)}, 503)

@@ -153,8 +153,8 @@ def test_the_rate_has_bursts(events: list[Event]) -> None:
 @pytest.mark.parametrize(
     ("shares", "said"),
     [
-        ({"late": -0.1}, "late, malformed and future must be shares"),
-        ({"late": 0.6, "malformed": 0.6}, "late, malformed and future must be shares"),
+        ({"late": -0.1}, "late, malformed and future must be 0 or more"),
+        ({"late": 0.6, "malformed": 0.6}, "late, malformed and future must be 0 or more"),
         ({"hosts": 0}, "hosts and referrers must be 1 or more"),
     ],
 )

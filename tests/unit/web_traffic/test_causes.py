@@ -129,7 +129,7 @@ class FromJvm(Exception):
 @pytest.mark.parametrize(
     ("trace", "line", "is_for_a_person"),
     [
-        (WORKER, "InsufficientPrivilege: permission denied for table staged_window; grant the role what it", True),
+        (WORKER, "InsufficientPrivilege: permission denied for table staged_window; grant the role the", True),
         (CONNECT, 'OperationalError: FATAL: too many connections for role "web_traffic_writer"', False),
         (PROXY, 'UndefinedTable: relation "etl.staged_window" does not exist; restore what the migrations made', True),
         (TASK, "ArithmeticException: long overflow; report it", True),

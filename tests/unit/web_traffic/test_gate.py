@@ -60,7 +60,7 @@ def test_offsets_that_went_back_run_spark_so_that_it_can_refuse(folder: Path) ->
 
 def test_a_batch_that_spark_did_not_commit_runs_spark(folder: Path) -> None:
     (folder / "commits" / "1").unlink()
-    assert reason_to_run(folder, {"0": 2, "1": 3}) == "batch 1 is not through"
+    assert reason_to_run(folder, {"0": 2, "1": 3}) == "batch 1 is not done"
 
 
 def test_a_batch_that_is_in_no_closed_books_runs_spark(folder: Path) -> None:

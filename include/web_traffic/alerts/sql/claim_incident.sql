@@ -1,4 +1,4 @@
--- The oldest incident with one of these messages to be sent that nobody else is just sending.
+-- The oldest incident that has one of these messages unsent, and for which no other process is sending now.
 SELECT
     alert_id, key, title, error, next_step, severity, run_name, links, books, failures, first_at, last_at, resolved_at,
     unsent

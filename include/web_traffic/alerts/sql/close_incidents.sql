@@ -1,4 +1,4 @@
--- Close the open incidents of these keys, and have their channels told.
+-- Close the open incidents of these keys, and enter a message for each of their channels.
 UPDATE etl.alert
 SET
     resolved_at = greatest(%(at)s, last_at),

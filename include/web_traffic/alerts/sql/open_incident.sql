@@ -1,5 +1,5 @@
--- Open an incident, or count one more failure of the open one of its key. The same failure can be reported by the task,
--- by the DAG and by the watchdog: it counts once, also if its incident is over by then.
+-- Open an incident, or count one more failure of the open one of its key. The task, the DAG and the watchdog can
+-- report the same failure: it counts once, even if its incident is over by then.
 INSERT INTO etl.alert AS a (
     key, severity, title, error, next_step, run_name, links, books, failure_ids, failures, first_at, last_at, channels, unsent
 )

@@ -1,6 +1,6 @@
--- When a live run was checked last, if that is longer ago than the deadline. Before the first one nothing is overdue, and
--- neither while a failure of one of the DAG's tasks is known: that is why there is no newer one. A redrive that has failed
--- holds up only its own run, and its incident may stay open for long.
+-- The time at which a live run was checked last, if it is longer ago than the deadline. Nothing is overdue before the
+-- first check, or while an incident of the DAG's tasks is open: that explains why no newer run was checked. A failed
+-- redrive explains nothing: it stops only its own run, and its incident may stay open for long.
 WITH newest AS (
     SELECT max(q.checked_at) AS checked_at
     FROM etl.quality_result AS q

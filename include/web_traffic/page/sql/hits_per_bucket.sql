@@ -1,5 +1,5 @@
 -- Hits per bucket of the hosts with most hits in the range, and of all other hosts together (host NULL). `at` is in
--- seconds since 1970. Of hosts whose name contains `search`, in any case; of all if it is empty.
+-- seconds since 1970. Only hosts whose name contains `search` count, in upper or lower case; all if it is empty.
 WITH hits AS MATERIALIZED (
     SELECT
         host,

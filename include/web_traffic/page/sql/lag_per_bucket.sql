@@ -1,5 +1,5 @@
 -- Offsets that batches found unread when they were planned, by partition; the largest of each bucket. `at` is in seconds
--- since 1970. A run takes all that is there, so this is the lag just before it.
+-- since 1970. A run reads all records that are there, so this is the lag just before it.
 SELECT
     extract(EPOCH FROM date_bin(%(bucket)s, b.committed_at, '1970-01-01 00:00Z'))::bigint AS at, -- noqa: RF02
     e.key::integer AS partition,

@@ -1,4 +1,4 @@
--- What has been read so far: the newest batch of the ledger; no row before the first one.
+-- The newest batch of the ledger; no row before the first one.
 SELECT end_offsets, planned_at
 FROM etl.batch
 ORDER BY committed_at DESC, batch_id DESC

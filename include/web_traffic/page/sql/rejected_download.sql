@@ -1,4 +1,4 @@
--- Events that were rejected in the range, oldest first, for one reason or (if it is empty) for any, whole.
+-- Events that were rejected in the range, oldest first, for one reason or (if it is empty) for any, with whole values.
 SELECT
     topic_id,
     partition,

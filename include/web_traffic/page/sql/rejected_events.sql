@@ -1,5 +1,5 @@
--- Events that were rejected in the range, newest first, for one reason or (if it is empty) for any; after the place
--- where the page before has ended. Of a value only its first bytes.
+-- Events that were rejected in the range, newest first, for one reason or (if it is empty) for any. The list begins
+-- after the last event of the page before, and has only the first bytes of each value.
 SELECT
     topic_id,
     topic,

@@ -1,4 +1,4 @@
--- What one restatement has changed, the largest differences first.
+-- The rows that one restatement changed, the largest differences first.
 SELECT
     window_start,
     host,

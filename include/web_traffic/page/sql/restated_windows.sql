@@ -1,5 +1,5 @@
--- By how many hits restatements have changed the buckets of the range; of hosts whose name contains `search`. `at` is in
--- seconds since 1970.
+-- How many hits restatements added to the buckets of the range or took away, for hosts whose name contains `search`.
+-- `at` is in seconds since 1970.
 SELECT
     extract(EPOCH FROM date_bin(%(bucket)s, window_start, '1970-01-01 00:00Z'))::bigint AS at,
     sum(coalesce(new_hits, 0) - coalesce(old_hits, 0))::bigint AS hits,

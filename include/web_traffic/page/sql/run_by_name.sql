@@ -1,5 +1,5 @@
--- The runs of one name, newest first: a retry of a task is a run of its own. `kind` is the only one wanted, or NULL: an
--- interval that the live DAG has counted and a backfill has restated has runs of both kinds under one name.
+-- The runs of one name, newest first: a retry of a task is a run of its own. `kind` selects one kind; NULL means both.
+-- Both kinds have one name if a backfill restates an interval that the live DAG has counted.
 SELECT
     run_id,
     name,

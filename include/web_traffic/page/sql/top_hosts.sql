@@ -1,5 +1,5 @@
--- The hosts with most hits in the range: their share of the hits of all hosts, and their hits in the range before. Of
--- hosts whose name contains `search`; how many these are, and their hits altogether, stands in each row.
+-- The hosts with most hits in the range: their share of the hits of all hosts, and their hits in the range before.
+-- Only hosts whose name contains `search` are listed; each row also has their number and the sum of their hits.
 WITH per_host AS (
     SELECT
         host,

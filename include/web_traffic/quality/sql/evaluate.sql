@@ -1,5 +1,5 @@
--- Sum up what the query of a rule says, which takes the place of `rule`. Its own figure counts as observed if there is
--- one row; otherwise it is the number of offenders. Any few offenders will do as a sample.
+-- Sum up the result of a rule's query, which takes the place of `rule`. If the query returned one row, its own figure
+-- is the observed one; otherwise the number of offenders is. The sample is any few offenders.
 WITH scope AS ( -- noqa: ST03
     SELECT
         %(run_id)s::bigint AS run_id,

@@ -1,4 +1,4 @@
--- Keep what one rule found.
+-- Keep the result of one rule.
 INSERT INTO etl.quality_result (
     run_name, run_id, since, until, table_name, rule, dimension, severity, status, condition, observed, checked, offenders,
     sample

@@ -1,6 +1,6 @@
--- The newest live run that has ended, and the windows to check: those that runs have closed since the last run that was checked before it.
--- The first check is about all windows. No window was closed yet: since and until are NULL. Windows of another length, which
--- were closed before the length was changed, are left out.
+-- The newest live run that has ended, and the windows to check: those that were closed since the run that was checked
+-- before. The first check covers all windows. While no window is closed, since and until are NULL. Windows that were
+-- closed with another length are left out.
 WITH sealed AS (
     SELECT run_id, sealed_until FROM etl.run WHERE kind = 'live' AND status = 'succeeded' AND sealed_until > '-infinity'
 ),

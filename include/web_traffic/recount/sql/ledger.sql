@@ -1,5 +1,5 @@
 -- The ledger of batches, in the order in which queries and their batches were committed; times in microseconds since
--- the epoch. A query that was killed before it was entered as a checkpoint has windows like those of the first one.
+-- the epoch. A query that was killed before its checkpoint was registered gets the window length of the first one.
 WITH earliest AS (SELECT fingerprint FROM etl.checkpoint ORDER BY registered_at LIMIT 1)
 
 SELECT

@@ -1,5 +1,5 @@
--- The restatements that were written, in their order; times in microseconds since the epoch. One that knew no batch is of
--- the time of the first checkpoint.
+-- The restatements that were written, oldest first; times in microseconds since the epoch. One that knew no batch gets
+-- the window length of the first checkpoint.
 WITH earliest AS (SELECT fingerprint FROM etl.checkpoint ORDER BY registered_at LIMIT 1)
 
 SELECT

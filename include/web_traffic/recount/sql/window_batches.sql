@@ -1,5 +1,5 @@
--- The batches that can have read records of a window: of the query that closed it first, up to the batch that did so. An
--- event is never further ahead of the planning of its batch than the skew allows.
+-- The batches that can have read records of a window: those of the query that closed it first, up to the closing one.
+-- An event is never further ahead of its batch's planned_at than the skew allows.
 WITH about AS (
     SELECT
         %(window_end)s::timestamptz AS window_end,

@@ -1,5 +1,5 @@
--- Enter redrives that the ledger does not know, or holds for withdrawn, by those of their records that are in the topic:
--- each event that no redrive has taken goes to the first one that has sent it.
+-- Enter redrives whose records are in the topic, but which the ledger does not know or has withdrawn. Each event that
+-- no redrive has taken goes to the first redrive that sent it.
 WITH found AS (
     SELECT DISTINCT ON (r.topic_id, r.partition, r.record_offset)
         r.topic_id,

@@ -1,4 +1,4 @@
--- Let a redrive take rejected events, with the values that go instead of the original ones.
+-- Let a redrive take rejected events, with the values that it sends instead of the original ones.
 UPDATE etl.rejected_event AS r
 SET redrive_id = %(redrive_id)s, repaired_value = p.repaired_value
 FROM

@@ -1,6 +1,7 @@
--- From which offset of each partition the topic may hold events that went back, and of which the ledger does not know.
--- A copy lies behind its original; that of an event of another topic may lie anywhere. The newest redrive has looked up
--- to its end offsets for all events that were here by then. An hour is more than it takes, and than clocks may differ.
+-- The offset of each partition from which the topic may hold events that went back without the ledger knowing it.
+-- The copy of an event comes after its original; the copy of an event of another topic may be anywhere. The newest
+-- redrive searched up to its end offsets for all events that were rejected by then. A search takes less than an hour,
+-- and clocks differ by less.
 WITH newest AS (
     SELECT requested_at - interval '1 hour' AS searched_at, end_offsets
     FROM etl.redrive

@@ -1,5 +1,5 @@
--- The next page of selected rejected events that no redrive has taken, oldest first: at most so many events and bytes,
--- but at least one event.
+-- The next page of selected rejected events that no redrive has taken, oldest first. The page has a
+-- limit of events and of bytes, but at least one event.
 WITH page AS (
     SELECT
         r.topic_id,

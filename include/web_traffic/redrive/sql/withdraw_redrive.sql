@@ -1,4 +1,4 @@
--- End a redrive none of whose records is in the topic, and give its events free.
+-- End a redrive that has no record in the topic, and release its events.
 WITH withdrawn AS (
     UPDATE etl.redrive SET state = 'withdrawn', settled_at = now()
     WHERE redrive_id = %(redrive_id)s

@@ -1,7 +1,7 @@
--- The batches of a topic, in the order in which they were committed, and whether each may hold events of an interval.
--- An event is at most the clock skew ahead of its batch's clock, and of its Kafka timestamp if that can be one (2011 or
--- later). It counts if its batch accepted it, or if it had reached Kafka within the allowed lateness. A batch of which
--- the Kafka timestamps are not known may hold anything.
+-- The batches of a topic, in the order in which they were planned, and whether each may hold events of an interval.
+-- An event is at most the clock skew ahead of its batch's clock, and of its Kafka timestamp if that is plausible (2011
+-- or later). It counts if its batch accepted it, or if it reached Kafka within the allowed lateness. A batch may hold
+-- any event if its Kafka timestamps are not known.
 WITH judged AS (
     SELECT
         s.query_id,

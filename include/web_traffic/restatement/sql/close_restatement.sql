@@ -1,4 +1,4 @@
--- Close a restatement with what it has changed, or would have changed.
+-- End a restatement with the figures of its changes; those of a dry run were rolled back.
 UPDATE etl.run AS run
 SET
     status = 'succeeded',

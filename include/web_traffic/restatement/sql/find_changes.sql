@@ -1,6 +1,6 @@
--- Compare the staged windows with the rows of the interval and enter each difference; returns the figures of both,
--- and how many differences of each kind were entered.
--- Sealed windows change only by restatements, which follow one another: this needs no lock on the pipeline.
+-- Compare the staged windows with the rows of the interval, and enter each difference. Returns the figures of both
+-- sides, and the number of differences of each kind.
+-- Only restatements change sealed windows, one at a time, so this needs no lock on the pipeline.
 WITH both_sides AS (
     SELECT
         w.window_start,

@@ -1,4 +1,4 @@
--- Begin a restatement. Run under the advisory lock of restatements: one that is still open has ended without saying so.
+-- Begin a restatement. Run under the advisory lock of restatements: one that still has the status running was killed.
 WITH ended AS (
     UPDATE etl.run
     SET status = 'failed', ended_at = now(), error = 'ended without having committed'

@@ -1,4 +1,4 @@
--- Note what a restatement recounts, and from which records.
+-- Note the interval of a restatement, and the records that it reads.
 UPDATE etl.run
 SET
     restate_from = %(restate_from)s,

@@ -1,5 +1,6 @@
--- Which batches of the live run have read the records between two offsets of each partition, and what was sealed then.
--- What lies in a gap that was accepted later is not what a batch has read: the log was cut there.
+-- The batches of the live run that read the records between two offsets of each partition, and sealed_until before
+-- each of them.
+-- Records in a gap that was accepted later are not those that the batch read: the log was cut there.
 WITH lost AS (
     SELECT
         b.planned_at,

@@ -1,4 +1,4 @@
--- The high-water mark, and the newest batch in the ledger. Run under the pipeline's row lock.
+-- sealed_until, and the newest batch in the ledger. Run under the pipeline's row lock.
 WITH batch AS (SELECT * FROM etl.batch ORDER BY committed_at DESC, batch_id DESC LIMIT 1)
 
 SELECT

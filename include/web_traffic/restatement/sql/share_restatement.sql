@@ -1,4 +1,4 @@
--- Enter a run that the restatement has served along with its own; rows that nobody has taken for a week go.
+-- Enter another run that the restatement served along with its own. Delete rows that nobody took for a week.
 WITH forgotten AS (
     DELETE FROM etl.shared_restatement WHERE shared_at < now() - interval '7 days'
 )

@@ -1,4 +1,4 @@
--- How many rows a restatement would take hits away from, and how many hits.
+-- How many rows would lose hits by a restatement, and how many hits.
 SELECT
     count(*) AS rows,
     coalesce(sum(r.old_hits - coalesce(r.new_hits, 0)), 0)::bigint AS hits

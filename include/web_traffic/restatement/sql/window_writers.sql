@@ -1,5 +1,5 @@
--- What the windows of an interval were counted with: by the batches that have sealed them, and by the newest batch if
--- they were restated or are still open.
+-- The fingerprints that the windows of an interval were counted with: those of the batches that sealed them, and that
+-- of the newest batch if they were restated or are still open.
 WITH newest AS (SELECT fingerprint FROM etl.sealing ORDER BY sealed_before DESC, batch_id DESC LIMIT 1)
 
 SELECT s.fingerprint

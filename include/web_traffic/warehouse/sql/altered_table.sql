@@ -1,6 +1,7 @@
--- In which ways the result table is not as the migrations made it: one row per difference, with what is there (NULL if
--- nothing) and what was. A person's own columns, indexes, constraints and triggers are no difference, unless a column asks
--- for a value. The CHECK constraints may go: no run relies on them, and two quality rules look for the same.
+-- Compare the result table with the one that the migrations made: one row per difference, with the current definition
+-- and the original one (NULL if there is none). Columns, indexes, constraints and triggers that somebody added are no
+-- difference, unless a column needs a value. CHECK constraints may be missing: no run relies on them, and two quality
+-- rules check the same.
 WITH result_table AS (
     SELECT
         oid,
@@ -106,7 +107,7 @@ found AS (
     INNER JOIN pg_catalog.pg_trigger AS t ON result_table.oid = t.tgrelid
     WHERE NOT t.tgisinternal
     UNION ALL
-    -- PostgreSQL takes no statement that counts what it has written (WITH … RETURNING) on a table with rules.
+    -- PostgreSQL refuses a statement that counts its own writes (WITH … RETURNING) on a table with rules.
     SELECT
         'rule ' || r.rulename AS name,
         'on ' || CASE r.ev_type WHEN '2' THEN 'UPDATE' WHEN '3' THEN 'INSERT' WHEN '4' THEN 'DELETE' ELSE 'SELECT' END AS definition,

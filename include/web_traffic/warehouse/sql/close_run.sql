@@ -1,5 +1,5 @@
--- Close a run's books from the ledger rows of the batches first_batch to last_batch, which it brought to their end.
--- Without batches (nothing was new) all sums are zero. Late is what the other figures leave over.
+-- Close a run's books from the ledger rows of the batches first_batch to last_batch, which it completed.
+-- Without batches (nothing was new) all sums are zero. Late is the remainder that the other figures leave.
 WITH batches AS (
     SELECT *
     FROM etl.batch

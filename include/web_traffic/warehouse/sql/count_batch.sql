@@ -1,4 +1,5 @@
--- Complete a batch's ledger row with what Spark observed ahead of the watermark, known when the batch is through.
+-- Complete a batch's ledger row with the figures that Spark observed ahead of the watermark. They are known only when
+-- the batch is done.
 UPDATE etl.batch
 SET
     read = %(read)s,

@@ -1,4 +1,4 @@
--- Keep a chunk of rejected records; those that are here already stay as they are.
+-- Insert a chunk of rejected records. Records that are already in the table stay as they are.
 INSERT INTO etl.rejected_event (topic_id, topic, partition, record_offset, kafka_timestamp, reason, value)
 SELECT
     %(topic_id)s,

@@ -1,4 +1,4 @@
--- The last records that runs have read of a topic, the newest run first.
+-- The last records that runs read of a topic, newest run first.
 WITH about AS (
     SELECT cast(%(topic_id)s AS text) AS topic_id
 ),

@@ -1,3 +1,3 @@
--- Keep with a run, and with its batch, by which records the log is recognised from now on.
+-- Save the marks of a run, together with its batch: the next run recognises Kafka's log by them.
 UPDATE etl.run SET query_id = %(query_id)s, last_records = %(last_records)s
 WHERE run_id = %(run_id)s;

@@ -1,4 +1,4 @@
--- Where the migration runner keeps what it has applied. Safe to run again; the runner holds its advisory lock.
+-- Make the table of applied migrations. Safe to run again; the migration runner holds its advisory lock.
 CREATE SCHEMA IF NOT EXISTS etl;
 COMMENT ON SCHEMA etl IS 'Books of the web-traffic ETL: what was read, written and refused, by batch and by run';
 CREATE TABLE IF NOT EXISTS etl.migration (

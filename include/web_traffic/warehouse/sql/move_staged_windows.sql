@@ -1,5 +1,6 @@
--- Move the batch's staged windows into the result table, all but those that were sealed already; count all three.
--- Run under the pipeline's row lock, so that sealed_until stands still. In order of time they fill the index faster.
+-- Move the batch's staged windows into the result table, except those that are sealed already, and count the hits.
+-- Run under the pipeline's row lock, so that sealed_until can't change. Inserting in order of time fills the index
+-- faster.
 WITH staged AS (
     SELECT
         s.window_start,

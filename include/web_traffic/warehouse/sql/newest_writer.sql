@@ -1,4 +1,4 @@
--- The query of the newest batch of all, and the open hits after it; they are NULL when no closed books hold that batch.
+-- The query of the newest batch in the ledger, and the open hits after that batch (NULL if its books are not closed).
 WITH newest AS (
     SELECT b.query_id, b.batch_id, b.end_offsets
     FROM etl.batch AS b

@@ -1,5 +1,5 @@
--- Begin a live run, and let the pipeline belong to it. Run under the advisory lock: a run that is still open has ended
--- without saying so.
+-- Begin a live run, and let the pipeline belong to it. Run under the advisory lock: a run that still has the status
+-- running was killed.
 WITH ended AS (
     UPDATE etl.run
     SET status = 'failed', ended_at = now(), error = 'ended without closing its books'

@@ -1,10 +1,10 @@
--- Which offsets of a topic can hold events of windows that are not sealed, by the batches of the newest query that has
--- read it: {partition: first} and {partition: end}. No row if none has.
+-- The offsets of a topic that can hold events of unsealed windows: {partition: first} and {partition: end}, by the
+-- batches of the newest query that read the topic. No row if no query read it.
 --
--- All events of a batch and of those before it are older than the watermark of the batch that follows, plus the delay:
--- a watermark is the newest event time before, less the delay, in whole milliseconds. What follows the newest batch is
--- not known, so that one always counts. A query needs no batches of the queries before it: it began where the unsealed
--- windows of that time began, and sealed_until never goes back.
+-- The watermark of a batch is the newest event time of the batches before it, less the delay, in whole milliseconds.
+-- So all events up to a batch are older than the next batch's watermark plus the delay. Nothing follows the newest
+-- batch, so it always counts. Earlier queries are not needed: the newest one began where the unsealed windows of that
+-- time began, and sealed_until never goes back.
 WITH about AS (
     SELECT cast(%(topic_id)s AS text) AS topic_id
 ),

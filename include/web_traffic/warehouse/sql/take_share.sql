@@ -1,4 +1,4 @@
--- Take the share of a run that a neighbour has served, and return the summary of that restatement.
+-- Return the summary of the restatement that served this run along with its own, and delete the entry.
 WITH taken AS (
     DELETE FROM etl.shared_restatement WHERE run_name = %(run_name)s RETURNING run_id
 )

@@ -1,5 +1,5 @@
--- How long the windows of the newest query are, up to where windows are sealed, and where the last of these windows has
--- ended and the next one of today's length begins. No row before the first window was closed.
+-- The window length of the newest query, sealed_until, the end of the last sealed window by that length, and the start
+-- of the next window by the current length. No row before the first window is closed.
 SELECT
     cast(c.fingerprint ->> 'window' AS interval) AS length_before,
     p.sealed_until,

@@ -10,7 +10,7 @@ export async function alerts() {
   return [
     section(
       `Open (${number(open.length)})`,
-      open.length ? open.map(entry) : notice("Nothing is open", "No failure and no warning waits for anybody."),
+      open.length ? open.map(entry) : notice("Nothing is open", "There is no failure and no warning now."),
     ),
     section(
       `Over (${number(over.length)})`,

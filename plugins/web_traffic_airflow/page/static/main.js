@@ -82,7 +82,7 @@ function explain(error) {
     401: "You are not logged in",
     403: "No permission",
     422: "This address can't be shown",
-    503: "The database is not there",
+    503: "The data can't be read now",
   };
   const texts = {
     401: "Your login to Airflow has ended: log in again, then reload this page.",

@@ -154,7 +154,7 @@ function named(found) {
   if (found.length === 0)
     return section(
       "Run",
-      notice("This run has no record", "Its task has not started Spark, or nothing was new.", "empty"),
+      notice("This run has no record", "Its task did not start Spark: nothing was new, or it failed first.", "empty"),
     );
   return found.map((run) =>
     section(

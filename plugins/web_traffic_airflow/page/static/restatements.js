@@ -59,10 +59,10 @@ const signed = (value) => (value > 0 ? `+${number(value)}` : number(value));
 function changes(data) {
   const link = airflowRun(data.run.name);
   return section(
-    `What run ${data.run.run_id} has changed`,
+    `Changes by run ${data.run.run_id}`,
     link && h("p", {}, h("a", { href: link, "data-airflow": true }, "Open in Airflow")),
     data.changes.length === 0
-      ? notice("Nothing", "What was counted again is as it was.")
+      ? notice("No changes", "The windows were counted again and have the same hits.")
       : table(
           "Changed rows, the largest differences first",
           [

@@ -8,13 +8,13 @@ from web_traffic.commands.redrive import main
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "say which events: --reason, --since, --until or --values"),
-        (["--limit", "5"], "say which events"),
+        ([], "select events: give --reason, --since, --until or --values"),
+        (["--limit", "5"], "select events"),
         (["--reason", "bad weather"], "invalid choice: 'bad weather'"),
         (["--since", "yesterday"], "'yesterday' is not a time such as"),
         (["--since", "2026-01-01", "--limit", "0"], "'0' is not a positive whole number"),
-        (["--values", "f", "--reason", "not JSON"], "--values is a selection by itself"),
-        (["--values", "f", "--export", "g"], "--values is a selection by itself"),
+        (["--values", "f", "--reason", "not JSON"], "--values selects the events"),
+        (["--values", "f", "--export", "g"], "--values selects the events"),
         (["--since", "2026-01-01", "--export", "f", "--dry-run"], "not allowed with argument"),
     ],
 )

@@ -29,7 +29,7 @@ def test_the_names_of_the_rules_are_different() -> None:
 @pytest.mark.parametrize(
     ("columns", "reason"),
     [
-        ({"name": "A rule"}, "'A rule': a name is of lower-case letters, digits and underscores"),
+        ({"name": "A rule"}, "'A rule': a name has only lower-case letters, digits and underscores"),
         (
             {"dimension": "beauty"},
             "'beauty' must be one of completeness, uniqueness, validity, freshness, volume, cons",

@@ -25,10 +25,10 @@ def test_batches_that_follow_one_another_are_whole() -> None:
 
 def test_batches_that_the_ledger_lacks_are_named_with_the_records_that_none_has_read() -> None:
     assert said(batch(2, 0, 10), batch(4, 20, 30))[1:] == [
-        "batch 4 of query q follows batch 2 in the ledger: those between are missing, the database was restored from "
+        "batch 4 of query q follows batch 2 in the ledger: batches are missing, so the database was restored from "
         "a copy",
-        "batch 4 of query q starts at offset 20 of partition 0, batch 2 ended at 10: 10 records were read by no "
-        "batch that the ledger knows",
+        "batch 4 of query q starts at offset 20 of partition 0, but batch 2 ended at 10: no batch in the ledger has "
+        "read the 10 records between",
     ]
 
 
@@ -40,7 +40,7 @@ def test_the_first_batches_of_a_query_are_missed_too() -> None:
 def test_a_new_checkpoint_may_begin_before_the_end_of_the_last_one_but_not_after_it() -> None:
     assert said(batch(0, 0, 10), batch(0, 5, 20, query="r")) == []
     [line] = said(batch(0, 0, 10), batch(0, 15, 20, query="r"))
-    assert "starts at offset 15 of partition 0, what was read before ended at 10: 5 records were read by no" in line
+    assert "starts at offset 15 of partition 0, but the batches before ended at 10: no batch in the ledger" in line
 
 
 def test_records_in_an_accepted_gap_are_not_missed() -> None:
@@ -86,7 +86,7 @@ def test_windows_with_hits_of_lost_records_are_left_out_and_others_are_not() -> 
     early, late = Window(0, "a", None), Window(WINDOW_US, "a", None)
     outcome = compare(expected, Counter({early: 3}), sealed_until_us=WINDOW_US)
     assert (outcome.is_right, outcome.left_out.count) == (True, 1)
-    assert "LEFT OUT: 1 windows have hits of records that Kafka holds no longer" in str(outcome)
+    assert "LEFT OUT: 1 windows have hits of records that Kafka no longer holds" in str(outcome)
     assert not compare(expected, Counter({late: 3}), sealed_until_us=WINDOW_US).is_right
     fewer = Expected(windows=Counter({early: 3}), unsure_until_us=WINDOW_US)
     assert not compare(fewer, Counter({early: 2}), sealed_until_us=None).is_right

@@ -58,7 +58,7 @@ def test_a_line_without_topic_id_is_of_the_topic_of_today(tmp_path: Path) -> Non
         ('{"partition": 0, "offset": 3}', "line 2: give either `value` or `value_base64`"),
         ('{"partition": 0, "offset": 3, "value": "", "value_base64": ""}', "line 2: give either"),
         ('{"partition": 0, "offset": 3, "value_base64": "?"}', "line 2: "),
-        ('{"partition": 0, "offset": 1, "value": "b"}', "line 2: the record stands in an earlier line too"),
+        ('{"partition": 0, "offset": 1, "value": "b"}', "line 2: an earlier line is for the same record"),
     ],
 )
 def test_a_line_that_can_not_be_taken_is_named(tmp_path: Path, line: str, message: str) -> None:

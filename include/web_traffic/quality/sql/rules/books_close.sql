@@ -1,5 +1,5 @@
--- The newest run accounts for every record: late is what the books leave over, so it can't be negative, and Spark must
--- report dropped rows exactly when something is late (dropped_rows is NULL when Spark's own number is not known).
+-- The newest run accounts for every record. Late is the remainder of the books, so it can't be negative. Spark must
+-- report dropped rows exactly if something is late (dropped_rows is NULL if Spark's own number is not known).
 SELECT
     r.name,
     r.status,

@@ -1,5 +1,5 @@
--- How far, in minutes, the high-water mark is behind the newest event. A topic that is silent has no newer event, so
--- silence alone is no offence; neither is a pipeline that has never closed a window.
+-- How many minutes sealed_until is behind the newest event. A silent topic has no newer event, so silence alone is no
+-- offence; neither is a pipeline that has never closed a window.
 WITH behind AS (
     SELECT
         p.sealed_until,

@@ -1,4 +1,4 @@
--- The share of events too far ahead of their Kafka timestamp, of the records that the newest run has read. A share of fewer than 1,000
+-- The share of the newest run's records that are too far ahead of their Kafka timestamp. A share of fewer than 1,000
 -- records says nothing.
 SELECT
     r.name,

@@ -1,6 +1,6 @@
--- Hosts without a hit in the last hour of closed windows that had hits in the same hour of each of most earlier days:
--- the median over the days of the week before, those without a hit included. If the whole table is silent, it is no
--- host that has vanished.
+-- Hosts without a hit in the last hour of closed windows that had hits in the same hour of most earlier days, by the
+-- median over the days of the week before, including those without a hit. If the whole table is silent, no host has
+-- vanished.
 WITH last_hour AS (
     SELECT date_bin(scope.window_length, scope.until, '1970-01-01 00:00Z') AS ends_at, scope.rule_limit
     FROM scope

@@ -1,5 +1,5 @@
--- Windows with records in the topic, by their Kafka timestamps, and no row in the table. A few records at the edge of a
--- window can belong to its neighbours: only windows with as many as the limit count.
+-- Windows with records in the topic, by their Kafka timestamps, but no row in the table. A few records at the edge of
+-- a window can belong to its neighbours, so only windows with at least the limit count.
 SELECT
     seen.window_start::timestamptz AS window_start,
     seen.records::bigint AS records,

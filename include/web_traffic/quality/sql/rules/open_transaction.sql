@@ -1,5 +1,5 @@
--- Records that nobody can read yet, since a producer holds a transaction open, and since when: the timestamp of the first
--- one. A moment is no offence. Without a plausible timestamp it can't be told from an hour, and counts as one.
+-- Records that nobody can read yet, because a producer holds a transaction open. The timestamp of the first one says
+-- since when. A moment is no offence. A transaction of unknown age is one.
 WITH waiting AS (
     SELECT
         w.partition,

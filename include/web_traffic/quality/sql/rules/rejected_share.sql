@@ -1,5 +1,4 @@
--- The share of records that are no valid event, of the records that the newest run has read. A share of fewer than 1,000
--- records says nothing.
+-- The share of the newest run's records that are no valid event. A share of fewer than 1,000 records says nothing.
 SELECT
     r.name,
     r.read,

@@ -1,5 +1,5 @@
--- The sums that the page shows, per host and per referring site, against the rows of each window: whoever writes rows
--- past the triggers of the table leaves the sums behind.
+-- Compare the sums that the page shows, per host and per referring site, with the rows of each window. A write that
+-- bypasses the table's triggers does not update the sums.
 WITH figures AS (
     SELECT window_start, num_hits AS hits, 0 AS hits_by_host, 0 AS hits_by_site
     FROM public.aggregated_web_traffic

@@ -1,5 +1,5 @@
--- Rows of the sampled window that are not what the recount of its records says. Without a recount (too many records to
--- read, or Kafka no longer holds them) there is nothing to check, and neither if the window was restated meanwhile.
+-- Rows of the sampled window that differ from the recount of its records. There is nothing to check without a recount
+-- (too many records to read, or Kafka no longer holds them), or if the window was restated meanwhile.
 WITH recounted AS (
     SELECT r.host, coalesce('=' || r.referrer, '') AS referrer_key, r.num_hits
     FROM scope

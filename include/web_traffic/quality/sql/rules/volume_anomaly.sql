@@ -1,8 +1,9 @@
 -- Hosts with far more or fewer hits in a window than usual. Usual is the median over the same time of day, half an hour
 -- either way, of the days of the week before. Far is more than rule_limit deviations (1.4826 times the median absolute
 -- deviation, which is a standard deviation if hits are normally distributed), more than three quarters of the median, and
--- more than 30 hits: the floor, under which quiet hosts would always be an alarm. Hosts without a hit are the matter of
--- hosts_vanished. Of a long backlog the newest 22 hours count: the days must not overlap. Windows of another length tell nothing.
+-- more than 30 hits: the floor, below which quiet hosts would always be an alarm. The rule hosts_vanished finds hosts
+-- without a hit. Of a long backlog only the newest 22 hours count, because the days must not overlap. Windows of
+-- another length are left out.
 WITH windows AS (
     SELECT w.window_start, w.host, sum(w.num_hits) AS hits
     FROM public.aggregated_web_traffic AS w

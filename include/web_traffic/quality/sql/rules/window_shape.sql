@@ -1,4 +1,4 @@
--- Windows that do not begin at a multiple of the length of windows, or last longer or shorter.
+-- Windows that do not begin at a multiple of the window length, or that last longer or shorter.
 SELECT
     w.window_start,
     w.window_end,
