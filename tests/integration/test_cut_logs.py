@@ -67,7 +67,7 @@ def test_a_log_that_was_restored_from_a_copy_is_refused_and_what_was_counted_fro
     else:
         wrong = (
             "Kafka has lost the newest records that were read "
-            f"(partition 0 was read up to offset 6, it ends at {3 + new_events})"
+            f"(partition 0 was read up to offset 6, but ends at {3 + new_events})"
         )
     refused = refusal(pipeline)
     assert wrong in refused
@@ -108,7 +108,7 @@ def test_what_a_killed_run_has_planned_and_kafka_has_lost_is_a_gap(
 ) -> None:
     pipeline = on_its_own_broker
     killed_and_cut(pipeline, cluster, "offsets logged")
-    assert "partition 0 was read up to offset 3, it ends at 2" in refusal(pipeline)
+    assert "partition 0 was read up to offset 3, but ends at 2" in refusal(pipeline)
     assert BOTH in refusal(pipeline)
     assert pipeline.run(**REBUILD, **ACCEPT)["gap"] == {"0": [2, 3]}
 

@@ -16,7 +16,7 @@ from web_traffic.page.asking import reading
 from web_traffic.page.pipeline import lag, pipeline
 from web_traffic.page.quality import alerts, quality
 from web_traffic.page.ranges import Range
-from web_traffic.page.rejected import LISTED, Place, download, rejected
+from web_traffic.page.rejected import LISTED, Cursor, download, rejected
 from web_traffic.page.restatements import restatements
 from web_traffic.page.traffic import traffic
 from web_traffic.redrive.files import read_values
@@ -77,7 +77,7 @@ class Shown:
         with reading(self.reader) as connection:
             return traffic(connection, within, search)
 
-    def rejected(self, reason: str = "", before: Place | None = None) -> dict[str, Any]:
+    def rejected(self, reason: str = "", before: Cursor | None = None) -> dict[str, Any]:
         with reading(self.reader) as connection:
             return rejected(connection, HOUR, reason, before)
 

@@ -4,17 +4,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from web_traffic.kafka import describe_topic
-from web_traffic.page.asking import Connection, ask, reading
+from web_traffic.page.asking import Connection, Row, ask, reading
 from web_traffic.page.ranges import Range
 from web_traffic.settings import Settings
 
 LISTED = 50
+SAME_NAME = 10
 
 
 def pipeline(connection: Connection, within: Range, name: str = "", before: int | None = None) -> dict[str, Any]:
     """Return the data of Pipeline. Runs called `name` come apart; with `before` the list begins after that run."""
     [state] = ask(connection, "state")
-    runs = ask(connection, "runs", **within.parameters(), before=before, listed=LISTED + 1)
+    any_name: dict[str, Any] = {"name": None, "kind": "live", "before": before, "listed": LISTED + 1}
+    runs = ask(connection, "runs", **within.parameters(), **any_name)
     return {
         **state,
         "now": datetime.now(UTC),
@@ -23,10 +25,16 @@ def pipeline(connection: Connection, within: Range, name: str = "", before: int 
         "bucket_seconds": within.bucket / timedelta(seconds=1),
         "lag": ask(connection, "lag_per_bucket", **within.parameters()),
         "delay": ask(connection, "delay_per_bucket", **within.parameters()),
-        "named": ask(connection, "run_by_name", name=name, kind=None) if name else [],
+        "named": runs_called(connection, name) if name else [],
         "runs": runs[:LISTED],
         "more_before": runs[LISTED - 1]["run_id"] if len(runs) > LISTED else None,
     }
+
+
+def runs_called(connection: Connection, name: str, kind: str | None = None) -> list[Row]:
+    """Return the newest runs of a name, of any time: the first try and its retries."""
+    ever = {"range_start": "-infinity", "range_end": "infinity", "before": None, "listed": SAME_NAME}
+    return ask(connection, "runs", name=name, kind=kind, **ever)
 
 
 def lag(settings: Settings) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from web_traffic.page.asking import Connection, ask
+from web_traffic.page.pipeline import runs_called
 from web_traffic.page.ranges import Range
 
 LISTED = 100
@@ -12,7 +13,7 @@ def restatements(connection: Connection, within: Range, name: str = "") -> dict[
     """Return the data of Restatements, with the changes of the run called `name`, or else of the newest with any."""
     runs = ask(connection, "restatements", **within.parameters(), listed=LISTED)
     if name:
-        shown = ask(connection, "run_by_name", name=name, kind="restate")
+        shown = runs_called(connection, name, "restate")
     else:
         shown = [run for run in runs if run["windows_changed"] and not run["dry_run"]]
     return {

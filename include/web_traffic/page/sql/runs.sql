@@ -1,4 +1,5 @@
--- Live runs that began in the range, newest first, with their books; `before` is the last run of the page before, or NULL.
+-- Runs with their books, newest first: a retry of a task is a run of its own. NULL for `kind` or `name` means any; a
+-- backfill gives one name to a live run and a restatement. `before` is the last run of the page before, or NULL.
 SELECT
     run_id,
     name,
@@ -17,10 +18,17 @@ SELECT
     windows,
     phases,
     gap,
-    error
+    error,
+    first_batch,
+    last_batch,
+    start_offsets,
+    end_offsets,
+    nullif(watermark, '-infinity') AS watermark,
+    nullif(sealed_until, '-infinity') AS sealed_until
 FROM etl.run
 WHERE
-    kind = 'live'
+    (cast(%(kind)s AS text) IS NULL OR kind = %(kind)s)
+    AND (cast(%(name)s AS text) IS NULL OR name = %(name)s)
     AND started_at >= %(range_start)s AND started_at < %(range_end)s
     AND (cast(%(before)s AS bigint) IS NULL OR run_id < %(before)s)
 ORDER BY run_id DESC

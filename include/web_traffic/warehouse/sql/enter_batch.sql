@@ -1,4 +1,4 @@
--- Enter the batch in the ledger, in the transaction that moved its windows. The first batch of a run carries the run's gap.
+-- Enter the batch in the ledger, in the transaction that moved its windows. A run's first batch carries the run's gap.
 INSERT INTO etl.batch (
     query_id, batch_id, run_id, planned_at, start_offsets, end_offsets, watermark, windows, emitted, superseded, gap, max_clock_skew
 ) VALUES (
