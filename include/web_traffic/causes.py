@@ -48,6 +48,7 @@ class Remedy(NamedTuple):
 REMEDIES = (
     Remedy("InsufficientPrivilege", "", "grant the role the privilege that it lacks"),
     Remedy("Undefined.+|InvalidSchemaName", "", f"restore what the migrations made, or apply them: {MIGRATE}"),
+    Remedy(".*", "not allowed in statement pooling mode", "set PgBouncer to pool_mode = transaction or session"),
     Remedy("OperationalError", _LOGIN_REFUSED, "correct POSTGRES_URL, POSTGRES_USER or POSTGRES_PASSWORD"),
     Remedy(r"\w*AuthenticationException", "", "correct the login of Kafka's client"),
     Remedy(r"\w*AuthorizationException", "", "give Kafka's client the rights (ACLs) that it lacks"),

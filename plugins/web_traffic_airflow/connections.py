@@ -6,13 +6,13 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import psycopg
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from psycopg.pq import Conninfo
 
 from web_traffic.errors import SettingsError
 from web_traffic.settings import Settings
+from web_traffic.warehouse.connection import Connection as Database
 from web_traffic.warehouse.connection import connect
 
 KAFKA, POSTGRES, POSTGRES_OWNER, SPARK = "kafka_default", "postgres_default", "postgres_owner", "spark_default"
@@ -41,7 +41,7 @@ def job_settings(postgres: str = POSTGRES, run_name: str | None = None) -> Setti
     return Settings.from_environment(os.environ | job_environment(postgres, run_name))
 
 
-def open_database(name: str = POSTGRES) -> psycopg.Connection[Any]:
+def open_database(name: str = POSTGRES) -> Database:
     """Open the database of a connection; as a block it commits at its end, takes all back on an error, and closes.
 
     Raises `SettingsError`, and `psycopg.OperationalError` when the server can't be reached or refuses the login.

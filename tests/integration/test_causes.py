@@ -65,7 +65,7 @@ def failed(pipeline: Pipeline, **environment: str) -> Failed:
 
 
 def test_what_time_heals_is_said_and_tried_again(busy: Pipeline, stack: Stack) -> None:
-    with connections(stack, 1):
+    with connections(stack, 2):
         code, said, error = failed(busy)
     assert error == said == f'OperationalError: FATAL: too many connections for role "{WRITER}"'
     assert code == EXIT_TRY_AGAIN

@@ -26,7 +26,7 @@ from web_traffic.redrive.files import export, read_values
 from web_traffic.redrive.ledger import RedriveLedger, Selection
 from web_traffic.redrive.protocol import ASSUMPTIONS, Redriver, choose
 from web_traffic.settings import Settings
-from web_traffic.warehouse.connection import connect
+from web_traffic.warehouse.connection import Connection, connect
 from web_traffic.warehouse.migrate import require_schema
 
 DESCRIPTION = """\
@@ -78,9 +78,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _run(
-    settings: Settings, connection: psycopg.Connection[object], options: argparse.Namespace, selector: str
-) -> Iterator[str]:
+def _run(settings: Settings, connection: Connection, options: argparse.Namespace, selector: str) -> Iterator[str]:
     """Run the command, and yield the lines of its output."""
     ledger = RedriveLedger(connection)
     pages = _pages(settings, ledger, options)

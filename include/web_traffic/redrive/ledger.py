@@ -11,8 +11,8 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from web_traffic.checkpoint import Offsets
-from web_traffic.errors import InProgress
 from web_traffic.statements import statements_beside
+from web_traffic.warehouse.connection import Connection
 from web_traffic.warehouse.locks import Lock, take_turn
 
 statement = statements_beside(__file__)
@@ -111,9 +111,9 @@ class RedriveLedger:
         self._connection = connection
 
     @classmethod
-    def alone(cls, connection: psycopg.Connection[Any]) -> Self:
+    def alone(cls, connection: Connection) -> Self:
         """Return the ledger for this process alone, as long as the connection lasts; raises `InProgress`."""
-        take_turn(connection, Lock.REDRIVE, REDRIVE_WAIT, InProgress)
+        connection.hold(take_turn(connection, Lock.REDRIVE, REDRIVE_WAIT))
         return cls(connection)
 
     def pages(self, selection: Selection) -> Iterator[list[RejectedEvent]]:

@@ -7,11 +7,12 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from web_traffic.errors import NotIdle, RetentionGap, RowsHeldBack, RunInProgress, StagedWindowsLost
+from web_traffic.errors import Fenced, NotIdle, RetentionGap, RowsHeldBack, RunInProgress, StagedWindowsLost
 from web_traffic.faults import fault_point
 from web_traffic.restatement.interval import Plan, require_sealed
 from web_traffic.settings import RestateSettings
 from web_traffic.statements import statements_beside
+from web_traffic.warehouse.connection import Connection
 from web_traffic.warehouse.ledger import RunKey, Summary, fail_run
 from web_traffic.warehouse.locks import Lock, lock_pipeline, take_turn
 from web_traffic.window_length import WINDOW
@@ -26,12 +27,12 @@ Figures = dict[str, Any]
 class RestatementLedger:
     """The record of one restatement in `etl.run`, from its start to its commit.
 
-    An advisory lock lets one restatement work at a time. Live runs have another lock, so they go on meanwhile. The
-    connection that holds the lock also commits, so a restatement that loses the lock can't write any more.
+    An advisory lock lets one restatement work at a time. Live runs have another lock, so they go on meanwhile. A
+    restatement that begins ends the one before, so a restatement that loses its lock but lives on can't commit.
     """
 
     def __init__(self, connection: psycopg.Connection[Any], request: RestateSettings, key: RunKey) -> None:
-        """Take a restatement that `begin` has entered, and the connection that holds its lock."""
+        """Take a restatement that `begin` has entered, and the connection that keeps its lock."""
         self._connection = connection
         self._request = request
         self._key = key
@@ -39,7 +40,7 @@ class RestatementLedger:
     @classmethod
     def begin(
         cls,
-        connection: psycopg.Connection[Any],
+        connection: Connection,
         name: str,
         request: RestateSettings,
         wait: timedelta = RESTATEMENT_WAIT,
@@ -48,7 +49,7 @@ class RestatementLedger:
 
         Raises `RunInProgress` if that one does not end in time.
         """
-        take_turn(connection, Lock.RESTATEMENT, wait, RunInProgress)
+        connection.hold(take_turn(connection, Lock.RESTATEMENT, wait, RunInProgress))
         run = {
             "name": name,
             "allowed_lateness": request.allowed_lateness,
@@ -80,11 +81,12 @@ class RestatementLedger:
         """Replace the rows that differ from the staged windows, and return the restatement's summary.
 
         It is one transaction. Live commits wait only while the changed rows are written, and a dry run rolls the
-        changes back. Raises `NotSealed`, `NotIdle`, `RetentionGap`, `StagedWindowsLost` or `RowsHeldBack`; then
-        nothing was changed.
+        changes back. Raises `Fenced`, `NotSealed`, `NotIdle`, `RetentionGap`, `StagedWindowsLost` or `RowsHeldBack`;
+        then nothing was changed.
         """
         row = self._row(plan) | {"stage_ids": list(stages), "phases": Jsonb(phases), "window_length": WINDOW}
         with self._connection.transaction():
+            self._require_own()
             with self._connection.transaction():
                 figures = self._replace(plan, row, stages)
                 if self._request.dry_run:
@@ -118,6 +120,14 @@ class RestatementLedger:
         if plan.idle_after:
             self._connection.execute(statement("seal_idle_windows"), row)
         return figures | {"biggest_changes": Jsonb(biggest)}
+
+    def _require_own(self) -> None:
+        """Raise `Fenced` if a later restatement has ended this one; hold up later ones until the transaction ends."""
+        if not self._connection.execute(statement("lock_restatement"), self._key._asdict()).fetchall():
+            raise Fenced(
+                f"restatement {self.run_id} was refused: a later one has begun since, or the database is restored "
+                "from a copy; start again"
+            )
 
     def _require_growth(self, plan: Plan, row: Figures) -> None:
         """Refuse to take hits away if Kafka has deleted records that may belong to the interval."""

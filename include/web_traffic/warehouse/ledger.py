@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from web_traffic.causes import explain
 from web_traffic.errors import LedgerMismatch, RunInProgress
 from web_traffic.statements import statements_beside
+from web_traffic.warehouse.connection import Connection
 from web_traffic.warehouse.history import LastRecords
 from web_traffic.warehouse.locks import Lock, take_turn
 
@@ -52,21 +53,21 @@ class RunLedger:
     """The record of one run, from its start to its closed books.
 
     The run holds an advisory lock for as long as its connection lasts, so that runs follow one another. The pipeline
-    belongs to the newest run: should a run lose its connection but live on, its commits are refused.
+    belongs to the newest run: if a run loses its lock but lives on, its commits are refused.
     """
 
     def __init__(self, connection: psycopg.Connection[Any], key: RunKey) -> None:
-        """Take a run that `begin` has entered, and the connection that holds its lock."""
+        """Take a run that `begin` has entered, and the connection that keeps its lock."""
         self._connection = connection
         self.key = key
 
     @classmethod
-    def begin(cls, connection: psycopg.Connection[Any], name: str, wait: timedelta = RUN_WAIT) -> Self:
+    def begin(cls, connection: Connection, name: str, wait: timedelta = RUN_WAIT) -> Self:
         """Wait for the run before, if there is one, and enter this one as running.
 
         A run that was left open is marked as failed. Raises `RunInProgress` if the wait was in vain.
         """
-        take_turn(connection, Lock.LIVE_RUN, wait, RunInProgress)
+        connection.hold(take_turn(connection, Lock.LIVE_RUN, wait, RunInProgress))
         with connection.transaction():
             [key] = connection.execute(statement("open_run"), {"name": name}).fetchall()
         return cls(connection, RunKey(*key))

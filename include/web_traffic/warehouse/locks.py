@@ -8,6 +8,7 @@ import psycopg
 
 from web_traffic.errors import InProgress
 from web_traffic.statements import statements_beside
+from web_traffic.warehouse.connection import Connection, connect
 
 statement = statements_beside(__file__)
 MILLISECOND = timedelta(milliseconds=1)
@@ -17,7 +18,7 @@ MILLISECOND = timedelta(milliseconds=1)
 class Lock(IntEnum):
     """All advisory locks of the project, by numbers that nothing else in the database uses.
 
-    A lock lasts until it is released, or else as long as the connection that has taken it.
+    A lock lasts as long as the connection that `take_turn` returns.
     """
 
     MIGRATION = 0x7765_6274
@@ -36,21 +37,28 @@ class Lock(IntEnum):
 
 
 def take_turn(
-    connection: psycopg.Connection[Any], lock: Lock, wait: timedelta, refusal: type[Exception] = InProgress
-) -> None:
-    """Take a lock for as long as the connection lasts.
+    connection: Connection, lock: Lock, wait: timedelta, refusal: type[Exception] = InProgress
+) -> Connection:
+    """Take a lock, and return a second connection that holds it until it is closed.
 
-    After a wait in vain it raises `refusal`, which names the session that holds the lock now.
+    The lock belongs to an open transaction, because a pooler may give a session to another client between two of them.
+    After a wait in vain it raises `refusal`, which names the holder of the lock.
     """
+    turn = connect(connection.settings)
     try:
-        with connection.transaction():
-            connection.execute("SELECT set_config('statement_timeout', '0', true)")  # it would cut a long wait short
-            connection.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait // MILLISECOND}ms"])
-            connection.execute("SELECT pg_advisory_lock(%s)", [lock])
+        turn.execute("SELECT set_config('statement_timeout', '0', true)")  # it would cut a long wait short
+        turn.execute("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
+        turn.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait // MILLISECOND}ms"])
+        turn.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
     except psycopg.errors.LockNotAvailable:
+        turn.close()
         raise refusal(
             f"another {lock.work} is in progress after a wait of {wait}: {_holder(connection, lock)}"
         ) from None
+    except BaseException:
+        turn.close()
+        raise
+    return turn
 
 
 def lock_pipeline(connection: psycopg.Connection[Any]) -> tuple[int | None, str | None, datetime | None]:

@@ -5,6 +5,7 @@
 
 import hashlib
 import sys
+from contextlib import closing
 from datetime import timedelta
 from importlib import resources
 from typing import Any
@@ -13,31 +14,29 @@ import psycopg
 
 from web_traffic.errors import SchemaMismatch
 from web_traffic.statements import statements_beside
+from web_traffic.warehouse.connection import Connection
 from web_traffic.warehouse.locks import Lock, take_turn
 
 statement = statements_beside(__file__)
 MIGRATION_WAIT = timedelta(seconds=30)
 
 
-def migrate(connection: psycopg.Connection[Any]) -> list[str]:
+def migrate(connection: Connection) -> list[str]:
     """Apply the migrations that the database lacks and return their names.
 
     One process migrates at a time, and each migration is all or nothing. Raises `SchemaMismatch` if a migration was
     changed after it was applied, or if the database has one that this code does not know. Raises `InProgress` if
     another process is still migrating after half a minute.
     """
-    connection.autocommit = True
-    take_turn(connection, Lock.MIGRATION, MIGRATION_WAIT)
-    try:
-        connection.execute(statement("migration_table"))
-        missing = _missing(connection)
+    with closing(take_turn(connection, Lock.MIGRATION, MIGRATION_WAIT)):
+        with connection.transaction():
+            connection.execute(statement("migration_table"))
+            missing = _missing(connection)
         for name, sql in missing.items():
             with connection.transaction():
                 connection.execute(sql)
                 connection.execute("INSERT INTO etl.migration (name, sha256) VALUES (%s, %s)", [name, _digest(sql)])
-        return list(missing)
-    finally:
-        connection.execute("SELECT pg_advisory_unlock(%s)", [Lock.MIGRATION])
+    return list(missing)
 
 
 def require_schema(connection: psycopg.Connection[Any]) -> None:

@@ -1,0 +1,163 @@
+"""PostgreSQL behind PgBouncer, and servers whose own settings would stop a run."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from local_stack import Stack
+from tests.faults.stopped import stopped_at
+from tests.integration.test_aggregate import event
+from tests.integration.test_fence import submitted
+from tests.pipeline import RUN_LIMIT_SECONDS, Pipeline
+from tests.poolers import pooled
+from tests.redriving import redrive
+from tests.restating import hits, interval, restate, restating
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, Fenced, RunInProgress
+from web_traffic.page.asking import reading
+from web_traffic.page.pipeline import pipeline as page
+from web_traffic.page.ranges import Range
+from web_traffic.quality.rules import RULES
+from web_traffic.quality.runner import check
+from web_traffic.quality.topic import run_scope
+from web_traffic.warehouse.ledger import RunLedger
+from web_traffic.warehouse.migrate import migrate
+
+SOON = datetime(2026, 3, 29, 0, 21, tzinfo=UTC)
+END_LOCKS = (
+    "SELECT pg_terminate_backend(l.pid) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database "
+    "WHERE l.locktype = 'advisory' AND d.datname = current_database()"
+)
+
+
+@pytest.fixture
+def shared(stack: Stack, pipeline: Pipeline, tmp_path: Path) -> Iterator[Pipeline]:
+    """Return a pipeline behind PgBouncer in transaction mode."""
+    with pooled(stack, pipeline, tmp_path, "transaction") as reached:
+        yield reached
+
+
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+def test_everything_works_through_a_pooler(stack: Stack, pipeline: Pipeline, tmp_path: Path, mode: str) -> None:
+    with pooled(stack, pipeline, tmp_path, mode) as reached:
+        with reached.owner() as owner:
+            assert migrate(owner) == []
+        reached.produce(event("00:01"), event("00:06"), event("00:20"), b"{", at=SOON)
+        reached.run()
+        reached.produce(event("00:03"), event("00:28"), at=SOON + timedelta(minutes=10))
+        assert reached.run()["late"] == 1
+        restate(reached, "00:00", "00:15")
+        assert hits(reached) == {"00:00 a.example": 2, "00:05 a.example": 1, "00:20 a.example": 1}
+        assert redrive(reached, "--reason", "not JSON").returncode == 0
+        reached.run()
+        with reached.connect() as connection:
+            results = check(connection, RULES, run_scope(reached.settings, connection))
+        assert {result.status for result in results} <= {"passed", "nothing to check"}
+        with reading(reached.settings) as connection:
+            now = datetime.now(UTC)
+            assert len(page(connection, Range.of("1h", None, None, now))["runs"]) == 3
+        outcome = reached.recount()
+        assert outcome.is_right, str(outcome)
+
+
+def test_limits_and_time_zone_hold_in_each_transaction_of_a_shared_session(
+    stack: Stack, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    with (
+        pooled(stack, pipeline, tmp_path, "transaction", size=1) as reached,
+        reached.connect() as connection,
+        reached.connect() as stranger,
+    ):
+        for _ in range(3):
+            stranger.execute("SET timezone = 'Asia/Kolkata'")
+            stranger.execute("SET lock_timeout = 0")
+            stranger.commit()
+            names = ("lock_timeout", "statement_timeout", "TimeZone")
+            shown = [connection.execute(f"SHOW {name}").fetchall()[0][0] for name in names]
+            assert shown == ["30s", "30min", "UTC"]
+            for _ in range(6):  # psycopg would prepare the sixth, and the next session would not know it
+                connection.execute("SELECT %s::text", ["x"])
+            connection.commit()
+
+
+def test_one_lock_has_one_holder_in_shared_sessions(shared: Pipeline) -> None:
+    with shared.connect() as first, shared.connect() as second:
+        RunLedger.begin(first, "first")
+        with pytest.raises(RunInProgress, match="another live run is in progress"):
+            RunLedger.begin(second, "second", wait=timedelta(milliseconds=100))
+        first.close()
+        RunLedger.begin(second, "second", wait=timedelta(seconds=10))
+
+
+def test_two_runs_at_once_follow_one_another_through_a_pooler(shared: Pipeline) -> None:
+    shared.produce(event("00:01"), event("00:07"))
+    with submitted(shared, RUN_NAME="one") as one, submitted(shared, RUN_NAME="two") as two:
+        assert [process.wait(RUN_LIMIT_SECONDS) for process in (one, two)] == [0, 0]
+    assert sorted(shared.query("SELECT read FROM etl.run")) == [(0,), (2,)]
+    assert list(shared.windows().values()) == [1]
+
+
+def test_a_run_that_lost_its_lock_behind_a_pooler_is_refused(shared: Pipeline) -> None:
+    shared.produce(event("00:01"), event("00:07"))
+    with stopped_at(shared, "offsets logged", RUN_NAME="zombie") as zombie:
+        with shared.connect() as connection:
+            connection.execute(END_LOCKS)
+        with shared.connect() as connection:
+            RunLedger.begin(connection, "successor", wait=timedelta(seconds=10))
+            zombie.go_on()
+            exit_code, output = zombie.wait()
+    assert exit_code == EXIT_NEEDS_ATTENTION, output
+    assert "run 1 was refused: the pipeline belongs to run 2 (successor)" in output
+    shared.run()
+    assert list(shared.windows().values()) == [1]
+
+
+def test_a_restatement_that_lost_its_lock_and_lives_on_is_refused(pipeline: Pipeline) -> None:
+    pipeline.produce(event("00:01"), event("00:20"), at=SOON)
+    pipeline.run()
+    pipeline.produce(event("00:03"), at=SOON)
+    with stopped_at(restating(pipeline), "restatement staged", **interval("00:00", "00:15")) as zombie:
+        with pipeline.connect() as connection:
+            connection.execute(END_LOCKS)
+        restate(pipeline, "00:00", "00:05")
+        before = pipeline.query("SELECT * FROM etl.restatement")
+        zombie.go_on()
+        exit_code, output = zombie.wait()
+    assert exit_code == EXIT_NEEDS_ATTENTION, output
+    assert f"{Fenced.__name__}: restatement 2 was refused: a later one has begun" in output
+    assert pipeline.query("SELECT * FROM etl.restatement") == before
+    assert hits(pipeline) == {"00:00 a.example": 2}
+
+
+def test_statement_mode_is_refused_with_the_mode_that_works(stack: Stack, pipeline: Pipeline, tmp_path: Path) -> None:
+    with pooled(stack, pipeline, tmp_path, "statement") as reached:
+        result = reached.submit()
+    assert result.returncode == EXIT_NEEDS_ATTENTION, result.stdout + result.stderr
+    assert "pool_mode = transaction or session" in result.stdout
+
+
+def test_settings_of_the_role_do_not_stop_a_run(stack: Stack, pipeline: Pipeline) -> None:
+    database = sql.Identifier(pipeline.settings.postgres_url.rpartition("/")[2])
+    admin = {"user": "postgres", "password": stack.secrets.postgres_admin, "autocommit": True}
+    with psycopg.connect(pipeline.settings.postgres_url, **admin) as connection:
+        for name, value in {
+            "datestyle": "SQL, DMY",
+            "intervalstyle": "iso_8601",
+            "search_path": "nowhere",
+            "default_transaction_isolation": "serializable",
+            "statement_timeout": "1ms",
+            "idle_session_timeout": "500ms",
+            "timezone": "Asia/Kolkata",
+        }.items():
+            alter = sql.SQL("ALTER ROLE web_traffic_writer IN DATABASE {} SET {} = {}")
+            connection.execute(alter.format(database, sql.Identifier(name), sql.Literal(value)))
+    pipeline.produce(event("00:01"), event("00:20"), at=SOON)
+    pipeline.run()
+    pipeline.produce(event("00:03"), at=SOON)
+    pipeline.run()
+    restate(pipeline, "00:00", "00:15")
+    assert hits(pipeline) == {"00:00 a.example": 2}
+    assert pipeline.recount().is_right
