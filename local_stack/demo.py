@@ -23,6 +23,7 @@ from web_traffic.recount import recount
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import Summary, run_summary
+from web_traffic.window_length import WINDOW
 
 DAG = "web_traffic"
 EVENTS = 200_000
@@ -139,7 +140,7 @@ def _compare_with_truth(connection: psycopg.Connection[Any], truth: Truth) -> No
     true_hits = {
         (window.window_start, window.host, window.referrer): window.num_hits
         for window in truth.windows()
-        if window.window_start + SCHEDULE <= sealed_until
+        if window.window_start + WINDOW <= sealed_until
     }
     counted = {(start, host, referrer): hits for start, host, referrer, hits in connection.execute(CLOSED_WINDOWS)}
     if true_hits != counted:
