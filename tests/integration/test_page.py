@@ -1,39 +1,16 @@
 """What the page shows is what SQL says, and the sums behind it follow every change of the result table."""
 
 import json
-from base64 import b64decode
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
 
 import psycopg
 import pytest
 
-from local_stack import Stack
-from tests.pipeline import Pipeline, make_pipeline
+from tests.showing import HOUR, MINUTES, NOON, Shown
 from web_traffic.page.asking import reading
 from web_traffic.page.pipeline import lag, pipeline
-from web_traffic.page.quality import alerts, quality
-from web_traffic.page.ranges import Range
-from web_traffic.page.rejected import LISTED, Cursor, download, rejected
 from web_traffic.page.restatements import restatements
-from web_traffic.page.traffic import traffic
-from web_traffic.redrive.files import read_values
-from web_traffic.settings import Settings
 
-NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
-MINUTES = timedelta(minutes=1)
-HOUR = Range(NOON, NOON + 60 * MINUTES, 5 * MINUTES)
-INSERT_WINDOW = """
-    INSERT INTO aggregated_web_traffic (window_start, window_end, host, referrer, num_hits)
-    VALUES (%s, %s, %s, %s, %s)
-"""
-INSERT_REJECTED = """
-    INSERT INTO etl.rejected_event (topic_id, topic, partition, record_offset, kafka_timestamp, reason,
-        value, rejected_at)
-    VALUES ('T', 'topic', 0, %s, %s, %s, %s, %s)
-"""
 INSERT_RUN = """
     INSERT INTO etl.run (name, status, started_at, ended_at, open_before, read, rejected, future, late, superseded,
         emitted, open_after, sealed_until)
@@ -49,44 +26,6 @@ TRUE_SUMS = """
     UNION ALL
     SELECT 'site', window_start, etl.referring_site(referrer), sum(num_hits) FROM aggregated_web_traffic GROUP BY 2, 3
 """
-
-
-class Shown:
-    """A pipeline of its own, and the page over it."""
-
-    def __init__(self, pipeline: Pipeline, reader: Settings) -> None:
-        self.pipeline = pipeline
-        self.reader = reader
-
-    def execute(self, statement: str, *rows: tuple[Any, ...]) -> None:
-        with self.pipeline.owner() as connection, connection.cursor() as cursor:
-            if rows:
-                cursor.executemany(statement, rows)
-            else:
-                cursor.execute(statement)
-
-    def windows(self, *windows: tuple[int, str, str | None, int]) -> None:
-        """Enter windows: minutes after noon, host, referrer, hits."""
-        at = [(NOON + minute * MINUTES, *rest) for minute, *rest in windows]
-        self.execute(INSERT_WINDOW, *((start, start + 5 * MINUTES, *rest) for start, *rest in at))
-
-    def seal(self, until: datetime) -> None:
-        self.execute(f"UPDATE etl.pipeline SET sealed_until = '{until.isoformat()}'")
-
-    def traffic(self, within: Range = HOUR, search: str = "") -> dict[str, Any]:
-        with reading(self.reader) as connection:
-            return traffic(connection, within, search)
-
-    def rejected(self, reason: str = "", before: Cursor | None = None) -> dict[str, Any]:
-        with reading(self.reader) as connection:
-            return rejected(connection, HOUR, reason, before)
-
-
-@pytest.fixture
-def shown(stack: Stack, numbers: Iterator[int], tmp_path: Path) -> Shown:
-    pipeline = make_pipeline(stack, f"page_{next(numbers)}", tmp_path / "checkpoint")
-    reader = {"POSTGRES_USER": "web_traffic_reader", "POSTGRES_PASSWORD": stack.secrets.postgres_reader}
-    return Shown(pipeline, Settings.from_environment(pipeline.environment | reader))
 
 
 def test_traffic_shows_the_hits_of_each_window_by_host(shown: Shown) -> None:
@@ -220,38 +159,6 @@ def test_lag_is_what_no_batch_has_read(shown: Shown) -> None:
     assert lag(shown.reader)["lag"] == 1
 
 
-def test_rejected_events_are_shown_newest_first_page_by_page_with_their_bytes(shown: Shown) -> None:
-    value = b"<script>\x00\xff"
-    shown.execute(
-        INSERT_REJECTED, *((offset, NOON, "not JSON", value, NOON + MINUTES) for offset in range(LISTED + 7))
-    )
-    first = shown.rejected()
-    last = first["events"][-1]
-    second = shown.rejected(before=(last["rejected_at"], "T", 0, last["record_offset"]))
-    offsets = [event["record_offset"] for event in first["events"] + second["events"]]
-    assert offsets == list(reversed(range(LISTED + 7)))
-    assert (first["has_more"], second["has_more"]) == (True, False)
-    assert b64decode(first["events"][0]["value"]) == value
-
-
-def test_a_reason_narrows_the_list_and_leaves_the_counts(shown: Shown) -> None:
-    shown.execute(INSERT_REJECTED, (1, NOON, "not JSON", b"{", NOON), (2, NOON, "host missing", b"{}", NOON))
-    data = shown.rejected("host missing")
-    assert [event["record_offset"] for event in data["events"]] == [2]
-    assert data["reasons"] == [
-        {"reason": "host missing", "events": 1, "redriven": 0},
-        {"reason": "not JSON", "events": 1, "redriven": 0},
-    ]
-
-
-def test_the_download_is_whole_and_a_redrive_takes_it(shown: Shown, tmp_path: Path) -> None:
-    values = [b"{" * 10_000, b"\x00\xff", None]
-    shown.execute(INSERT_REJECTED, *((offset, NOON, "not JSON", value, NOON) for offset, value in enumerate(values)))
-    file = tmp_path / "rejected_events.ndjson"
-    file.write_text("".join(download(shown.reader, HOUR)))
-    assert list(read_values(file, "other").values()) == values
-
-
 def test_the_page_can_write_nothing(shown: Shown) -> None:
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), reading(shown.reader) as connection:
         connection.execute("UPDATE etl.pipeline SET sealed_until = now()")
@@ -277,38 +184,3 @@ def test_restatements_show_what_changed_and_traffic_marks_it(shown: Shown) -> No
             ]
     assert shown.traffic()["restated"] == [{"at": NOON.timestamp(), "hits": 3, "changes": 2}]
     assert shown.traffic(search="a.ex")["restated"] == [{"at": NOON.timestamp(), "hits": 2, "changes": 1}]
-
-
-def test_quality_shows_the_newest_result_of_each_rule_and_its_history(shown: Shown) -> None:
-    result = (
-        "INSERT INTO etl.quality_result (checked_at, run_name, table_name, rule, dimension, severity, status, "
-        "condition, checked, offenders, sample) "
-        "VALUES (%s, %s, 'hits', 'lag', 'freshness', 'warn', %s, 'little', 1, %s, '[{}]')"
-    )
-    shown.execute(result, (NOON, "one", "passed", 0), (NOON + 6 * MINUTES, "two", "warned", 1))
-    with reading(shown.reader) as connection:
-        data = quality(connection, HOUR)
-    [rule] = data["rules"]
-    assert (rule["status"], rule["offenders"], [check["status"] for check in rule["history"]]) == (
-        "warned",
-        1,
-        ["passed", "warned"],
-    )
-    assert (data["warned"][:3], sum(data["failed"])) == ([0, 1, 0], 0)
-
-
-def test_alerts_show_what_is_open_first_whenever_it_began(shown: Shown) -> None:
-    alert = (
-        "INSERT INTO etl.alert (key, severity, title, error, next_step, links, failure_ids, first_at, last_at, "
-        "resolved_at, channels, unsent) "
-        "VALUES (%s, 'error', 'failed', 'why', 'do', '{}', '{x}', %s, %s, %s, '{email}', '{}')"
-    )
-    long_ago = NOON - timedelta(days=9)
-    shown.execute(
-        alert,
-        ("over", NOON, NOON, NOON),
-        ("open", long_ago, long_ago, None),
-        ("over long ago", long_ago, long_ago, long_ago),
-    )
-    with reading(shown.reader) as connection:
-        assert [alert["key"] for alert in alerts(connection, HOUR)["alerts"]] == ["open", "over"]
