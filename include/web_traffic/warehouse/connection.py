@@ -86,7 +86,7 @@ def connect(settings: Settings) -> Connection:
     Raises `psycopg.OperationalError` when the server can't be reached or refuses the login.
     """
     given = conninfo_to_dict(settings.postgres_url)
-    defaults = {
+    defaults: dict[str, str | int] = {
         "application_name": f"web_traffic {settings.run_name}"[:63],
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "keepalives_idle": 30,
@@ -94,6 +94,10 @@ def connect(settings: Settings) -> Connection:
         "keepalives_count": 3,
         "tcp_user_timeout": 60_000,
     }
+    if "," in str(given.get("host", "")):
+        defaults["target_session_attrs"] = (
+            "read-write"  # of a primary and its standbys the primary, also after a failover
+        )
     connection = Connection.open(settings, **defaults | given)
     if connection.info.server_version >= 14_00_00:
         connection.execute("SET idle_session_timeout = 0")  # a run waits for Spark between its transactions
