@@ -12,7 +12,8 @@ from threading import Event as Stop
 from simulator.generator import Traffic
 from simulator.sending import Sender, SendingFailed, send_live
 from simulator.truth import Truth
-from web_traffic.settings import Settings, SettingsError
+from web_traffic.errors import SettingsError
+from web_traffic.settings import Settings
 
 _GIVE_UP_AFTER = timedelta(seconds=60)
 _LAST_FLUSH_SECONDS = 10

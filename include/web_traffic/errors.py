@@ -21,3 +21,7 @@ EXIT_CODES = {
 
 class NeedsAttention(Exception):
     """Doing it again as it is would fail again: a person has to act. The message says how."""
+
+
+class SettingsError(NeedsAttention):
+    """An environment variable holds a value that the ETL can't use; the message names it and the fix."""

@@ -23,8 +23,8 @@ from web_traffic.alerts import Incident, offline
 from web_traffic.alerts.channels import channels
 from web_traffic.alerts.incident import first_line
 from web_traffic.alerts.store import close_incidents, deliver, is_error_open, open_incident, overdue_since
-from web_traffic.errors import EXIT_FOUND_WRONG, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN
-from web_traffic.settings import AlertSettings, Settings, SettingsError
+from web_traffic.errors import EXIT_FOUND_WRONG, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, SettingsError
+from web_traffic.settings import AlertSettings, Settings
 from web_traffic.warehouse.connection import connect
 
 log = logging.getLogger(__name__)

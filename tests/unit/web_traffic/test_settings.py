@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from web_traffic.settings import AlertSettings, Interval, RestateSettings, Settings, SettingsError, Share
+from web_traffic.errors import SettingsError
+from web_traffic.settings import AlertSettings, Interval, RestateSettings, Settings, Share
 
 
 def test_without_an_environment_the_documented_defaults_hold() -> None:

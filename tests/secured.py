@@ -1,0 +1,183 @@
+"""One Kafka broker with three doors: open, SASL_SSL with SCRAM, and SSL for clients with a certificate."""
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from local_stack.environment import LOOPBACK, Ports
+from tests.faults.brokers import running_brokers
+
+USER, PASSWORD = "etl", 'with "quotes", a \\ and = signs'
+CLIENT = "CN=etl-with-certificate"
+"""The principal that Kafka makes of the client's certificate."""
+
+
+class Authority:
+    """A certificate authority, with a folder for what it signs."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        folder.mkdir(parents=True)
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._subject = _name(name)
+        certificate = self._build(name, self._key.public_key(), x509.BasicConstraints(ca=True, path_length=None))
+        self.file = folder / "ca.pem"
+        self.file.write_text(_pem(certificate))
+
+    def sign(self, name: str, *hosts: str) -> tuple[Path, Path]:
+        """Return the files of a certificate and of its key, in PKCS#8."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._build(name, key.public_key(), x509.BasicConstraints(ca=False, path_length=None), *hosts)
+        files = self._folder / f"{name}.pem", self._folder / f"{name}.key"
+        files[0].write_text(_pem(certificate))
+        no_password = serialization.NoEncryption()
+        files[1].write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, no_password)
+        )
+        return files
+
+    def _build(
+        self, name: str, key: ec.EllipticCurvePublicKey, constraints: x509.BasicConstraints, *hosts: str
+    ) -> x509.Certificate:
+        now = datetime.now(UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(_name(name))
+            .issuer_name(self._subject)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(constraints, critical=True)
+        )
+        if hosts:
+            builder = builder.add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), False)
+        return builder.sign(self._key, hashes.SHA256())
+
+
+@dataclass(frozen=True)
+class SecuredBroker:
+    """Where the doors are, and what opens them."""
+
+    open_url: str
+    """Whoever comes in here may do anything."""
+    scram_url: str
+    tls_url: str
+    authority: Path
+    stranger: Path
+    """A certificate authority that has signed nothing here."""
+    certificate: Path
+    key: Path
+    admin: AdminClient
+
+    @property
+    def scram(self) -> dict[str, str]:
+        return {
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": USER,
+            "sasl.password": PASSWORD,
+            "ssl.ca.location": str(self.authority),
+        }
+
+    @property
+    def mutual_tls(self) -> dict[str, str]:
+        return {
+            "security.protocol": "SSL",
+            "ssl.ca.location": str(self.authority),
+            "ssl.certificate.location": str(self.certificate),
+            "ssl.key.location": str(self.key),
+        }
+
+    def allow(self, principal: str, topic: str, *operations: AclOperation) -> None:
+        """Give a user or the owner of a certificate rights to a topic."""
+        for operation in operations:
+            acl = AclBinding(
+                *(ResourceType.TOPIC, topic, ResourcePatternType.LITERAL),
+                *(f"User:{principal}", "*", operation, AclPermissionType.ALLOW),
+            )
+            self.admin.create_acls([acl])[acl].result(20)
+
+    def make_topic(self, name: str) -> None:
+        self.admin.create_topics([NewTopic(name, 1, 1)])[name].result(20)
+
+
+@contextmanager
+def secured_broker(folder: Path) -> Iterator[SecuredBroker]:
+    """Run the broker; its certificate is for `localhost` alone, not for the address 127.0.0.1."""
+    authority = Authority(folder / "ca", "ours")
+    certificate, key = authority.sign("broker", "localhost")
+    keystore = folder / "ca" / "keystore.pem"
+    keystore.write_text(key.read_text() + certificate.read_text())
+    ports, more = Ports.free(), Ports.free()
+    scram_port, tls_port = more.kafka, more.kafka_controller
+    settings = _settings(ports, scram_port, tls_port) | {
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": keystore,
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": authority.file,
+    }
+    with running_brokers(folder / "kafka", 1, port=ports.kafka, others=settings) as cluster:
+        admin = AdminClient({"bootstrap.servers": cluster.url, "log_level": 0})
+        info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        user = UserScramCredentialUpsertion(USER, info, PASSWORD.encode())
+        admin.alter_user_scram_credentials([user])[USER].result(20)
+        yield SecuredBroker(
+            *(cluster.url, f"localhost:{scram_port}", f"localhost:{tls_port}", authority.file),
+            Authority(folder / "stranger", "stranger").file,
+            *authority.sign("etl-with-certificate"),
+            admin,
+        )
+
+
+def _settings(ports: Ports, scram_port: int, tls_port: int) -> dict[str, object]:
+    return {
+        "listeners": f"PLAINTEXT://{LOOPBACK}:{ports.kafka},SCRAM://{LOOPBACK}:{scram_port},"
+        f"TLS://{LOOPBACK}:{tls_port},CONTROLLER://{LOOPBACK}:{ports.kafka_controller}",
+        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{ports.kafka},SCRAM://localhost:{scram_port},"
+        f"TLS://localhost:{tls_port}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SCRAM:SASL_SSL,TLS:SSL,CONTROLLER:PLAINTEXT",
+        "controller.quorum.voters": f"1@{LOOPBACK}:{ports.kafka_controller}",
+        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        "listener.name.scram.scram-sha-512.sasl.jaas.config": (
+            "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+        ),
+        "listener.name.tls.ssl.client.auth": "required",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS",
+    }
+
+
+def _name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
