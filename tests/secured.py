@@ -109,11 +109,13 @@ class SecuredBroker:
             "ssl.key.location": str(self.key),
         }
 
-    def allow(self, principal: str, topic: str, *operations: AclOperation) -> None:
-        """Give a user or the owner of a certificate rights to a topic."""
+    def allow(
+        self, principal: str, name: str, *operations: AclOperation, kind: ResourceType = ResourceType.TOPIC
+    ) -> None:
+        """Give a user or the owner of a certificate rights, to a topic if not said otherwise."""
         for operation in operations:
             acl = AclBinding(
-                *(ResourceType.TOPIC, topic, ResourcePatternType.LITERAL),
+                *(kind, name, ResourcePatternType.LITERAL),
                 *(f"User:{principal}", "*", operation, AclPermissionType.ALLOW),
             )
             self.admin.create_acls([acl])[acl].result(20)

@@ -139,7 +139,7 @@ def _log_in(settings: Settings, admin: AdminClient, said: list[KafkaError], seco
 def refusal(settings: Settings, errors: Iterable[KafkaError | None]) -> KafkaRefused | None:
     """Return the error for a client that may not come in, or may not have what it asks for; None if it may."""
     topic, where = f"topic {settings.kafka_topic}", f"Kafka at {settings.kafka_url}"
-    for code, words in ((error.code(), error.str()) for error in errors if error):
+    for code, words in ((error.code(), error.str().rstrip(".")) for error in errors if error):
         if code in NOT_ALLOWED:
             return KafkaRefused(f"{where}, {topic}: {words}; give the client the rights (ACLs) that it lacks")
         if code in NOT_LET_IN:

@@ -7,11 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AclOperation
+from confluent_kafka.admin import AclOperation, ResourceType
 
 from local_stack import Stack
 from tests.integration.test_aggregate import EVENING, event
 from tests.pipeline import Pipeline, make_pipeline
+from tests.redriving import AT, redrive
+from tests.restating import restate
 from tests.secured import CLIENT, PASSWORD, USER, Authority, SecuredBroker, secured_broker
 from tests.warm_spark import warm_session
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, SettingsError
@@ -85,6 +87,32 @@ def test_neither_a_plan_nor_an_error_nor_the_settings_show_what_logs_in(
     key = settings.kafka_config.get("ssl.key.location")
     secrets = [PASSWORD[:12], "ScramLoginModule"] + (Path(key).read_text().splitlines()[1:2] if key else [])
     assert [secret for secret in secrets if secret in "".join(shown)] == []
+
+
+def test_a_redrive_and_a_restatement_log_in_too(broker: SecuredBroker, by_scram: Pipeline) -> None:
+    by_scram.produce(event("00:01"), event("00:07"))
+    by_scram.produce(event("00:11", "early.example"), at=AT)
+    assert by_scram.run()["future"] == 1
+    closed = redrive(by_scram, "--reason", "from the future")
+    assert closed.returncode == EXIT_NEEDS_ATTENTION
+    assert "authorization failed; give the client the rights (ACLs) that it lacks" in closed.stderr
+    name = by_scram.settings.kafka_topic
+    rights, kind = (AclOperation.DESCRIBE, AclOperation.WRITE), ResourceType.TRANSACTIONAL_ID
+    broker.allow(USER, f"web_traffic_redrive.{name}.{name}", *rights, kind=kind)
+    assert redrive(by_scram, "--reason", "from the future").returncode == 0
+    by_scram.produce(event("00:20"))
+    by_scram.run()
+    assert restate(by_scram, "00:00", "00:15")["windows_checked"] == 3
+    assert sorted(host for _, host, _ in by_scram.windows()) == ["a.example", "a.example", "early.example"]
+    assert by_scram.recount().is_right
+
+
+def test_a_process_of_its_own_says_nothing_of_the_login(by_scram: Pipeline) -> None:
+    by_scram.produce(event("00:01"))
+    result = by_scram.cold.submit()
+    assert result.returncode == 0
+    assert PASSWORD[:12] not in result.stdout + result.stderr
+    assert "LoginModule" not in result.stdout + result.stderr
 
 
 def refused(broker: SecuredBroker, name: str) -> tuple[str, dict[str, str], str]:
