@@ -47,7 +47,8 @@ NOT_LET_IN = (
     KafkaError.UNSUPPORTED_SASL_MECHANISM,
     KafkaError._AUTHENTICATION,  # noqa: SLF001  the client's own codes begin with an underscore
 )
-TLS_ALERT = re.compile(r"alert [\w ]+")
+TLS_ALERT = re.compile(r"alert (?:[\w ]*certificate[\w ]*|unknown ca|access denied)")
+"""What a broker sends that does not accept the client's certificate, or gets none."""
 NO_LEADER = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -181,6 +182,8 @@ def _explained(settings: Settings, answer: KafkaError | None, said: list[KafkaEr
         return KafkaUnavailable(f"{where}: {words}; the name is in KAFKA_URL or the broker's advertised.listeners")
     if code is not None and code > 0:  # the broker's own
         return KafkaUnavailable(f"{where}, {topic}: {errors[code]}")
+    if words := next((error.str() for error in said if "SSL" in error.str()), None):
+        return KafkaUnavailable(f"{where}: {words}; is security.protocol that of its listener?")
     if {error.code() for error in said} == {ALL_DOWN}:
         return KafkaUnavailable(f"{where} closes each connection: is security.protocol that of its listener?")
     return KafkaUnavailable(f"no Kafka broker answers at {settings.kafka_url}: is it up?")

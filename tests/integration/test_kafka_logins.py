@@ -209,9 +209,16 @@ def test_a_right_to_the_topic_that_is_missing_is_named(
 
 def test_a_door_of_another_kind_is_suspected(broker: SecuredBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("web_traffic.kafka.TIMEOUT_SECONDS", 2)
-    for url in (broker.scram_url, broker.tls_url):
-        with pytest.raises(KafkaUnavailable, match=r"closes each connection: is security\.protocol that of"):
-            describe_topic(Settings.from_environment({"KAFKA_URL": url}))
+    for url, login, said in (
+        (broker.scram_url, {}, "closes each connection"),
+        (broker.tls_url, {}, "closes each connection"),
+        (broker.open_url, {"security.protocol": "SSL"}, "connecting to a PLAINTEXT broker listener?"),
+    ):
+        settings = Settings.from_environment({"KAFKA_URL": url, "KAFKA_CONFIG": json.dumps(login)})
+        with pytest.raises(KafkaUnavailable) as unavailable:
+            describe_topic(settings)
+        assert said in str(unavailable.value)
+        assert str(unavailable.value).endswith("is security.protocol that of its listener?")
 
 
 @pytest.mark.parametrize("name", ["ssl.ca.location", "ssl.certificate.location", "ssl.key.location"])
