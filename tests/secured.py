@@ -22,6 +22,7 @@ from confluent_kafka.admin import (
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from local_stack.environment import LOOPBACK, Ports
@@ -107,6 +108,22 @@ class SecuredBroker:
             "ssl.ca.location": str(self.authority),
             "ssl.certificate.location": str(self.certificate),
             "ssl.key.location": str(self.key),
+        }
+
+    @property
+    def keystore(self) -> dict[str, str]:
+        """The same certificate and key in one file with a password, as PKCS#12."""
+        file = self.certificate.with_suffix(".p12")
+        certificate = x509.load_pem_x509_certificate(self.certificate.read_bytes())
+        key = serialization.load_pem_private_key(self.key.read_bytes(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        encryption = serialization.BestAvailableEncryption(PASSWORD.encode())
+        file.write_bytes(pkcs12.serialize_key_and_certificates(b"etl", key, certificate, None, encryption))
+        return {
+            "security.protocol": "SSL",
+            "ssl.ca.location": str(self.authority),
+            "ssl.keystore.location": str(file),
+            "ssl.keystore.password": PASSWORD,
         }
 
     def allow(

@@ -56,7 +56,14 @@ def by_certificate(stack: Stack, broker: SecuredBroker, tmp_path: Path, numbers:
     return secured_pipeline(stack, tmp_path, name, broker.tls_url, broker.mutual_tls)
 
 
-@pytest.mark.parametrize("door", ["by_scram", "by_certificate"])
+@pytest.fixture
+def by_keystore(stack: Stack, broker: SecuredBroker, tmp_path: Path, numbers: Iterator[int]) -> Pipeline:
+    name = f"by_keystore_{next(numbers)}"
+    broker.allow(CLIENT, name, *RIGHTS)
+    return secured_pipeline(stack, tmp_path, name, broker.tls_url, broker.keystore)
+
+
+@pytest.mark.parametrize("door", ["by_scram", "by_certificate", "by_keystore"])
 def test_a_pipeline_that_logs_in_is_right_to_the_row(door: str, request: pytest.FixtureRequest) -> None:
     pipeline: Pipeline = request.getfixturevalue(door)
     pipeline.produce_traffic(5_000, seed=1, start=EVENING, end=EVENING + timedelta(hours=1))
@@ -69,7 +76,7 @@ def test_a_pipeline_that_logs_in_is_right_to_the_row(door: str, request: pytest.
     assert sum(pipeline.windows().values()) == first["emitted"] + second["emitted"]
 
 
-@pytest.mark.parametrize("door", ["by_scram", "by_certificate"])
+@pytest.mark.parametrize("door", ["by_scram", "by_certificate", "by_keystore"])
 def test_neither_a_plan_nor_an_error_nor_the_settings_show_what_logs_in(
     door: str, request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str]
 ) -> None:
