@@ -1,12 +1,13 @@
-"""One Kafka broker with three doors: open, SASL_SSL with SCRAM, and SSL for clients with a certificate."""
+"""One Kafka broker with four doors: open, SASL_SSL with SCRAM, SASL_SSL with a token, SSL with a certificate."""
 
 import ipaddress
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -27,8 +28,11 @@ from cryptography.x509.oid import NameOID
 
 from local_stack.environment import LOOPBACK, Ports
 from tests.faults.brokers import running_brokers
+from tests.issuer import CLIENT_ID, CLIENT_SECRET, Issuer, running_issuer
 
 USER, PASSWORD = "etl", 'with "quotes", a \\ and = signs'
+OAUTHBEARER = "org.apache.kafka.common.security.oauthbearer"
+ALLOWED_URLS = "org.apache.kafka.sasl.oauthbearer.allowed.urls"
 CLIENT = "CN=etl-with-certificate"
 """The principal that Kafka makes of the client's certificate."""
 
@@ -84,6 +88,8 @@ class SecuredBroker:
     """Whoever comes in here may do anything."""
     scram_url: str
     tls_url: str
+    token_url: str
+    issuer: Issuer
     authority: Path
     stranger: Path
     """A certificate authority that has signed nothing here."""
@@ -108,6 +114,19 @@ class SecuredBroker:
             "ssl.ca.location": str(self.authority),
             "ssl.certificate.location": str(self.certificate),
             "ssl.key.location": str(self.key),
+        }
+
+    @property
+    def oidc(self) -> dict[str, str]:
+        return {
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": "OAUTHBEARER",
+            "sasl.oauthbearer.method": "oidc",
+            "sasl.oauthbearer.token.endpoint.url": f"{self.issuer.url}/token",
+            "sasl.oauthbearer.client.id": CLIENT_ID,
+            "sasl.oauthbearer.client.secret": CLIENT_SECRET,
+            "sasl.oauthbearer.scope": "kafka",
+            "ssl.ca.location": str(self.authority),
         }
 
     @property
@@ -149,35 +168,49 @@ def secured_broker(folder: Path) -> Iterator[SecuredBroker]:
     keystore = folder / "ca" / "keystore.pem"
     keystore.write_text(key.read_text() + certificate.read_text())
     ports, more = Ports.free(), Ports.free()
-    scram_port, tls_port = more.kafka, more.kafka_controller
-    settings = _settings(ports, scram_port, tls_port) | {
+    scram_port, tls_port, token_port = more.kafka, more.kafka_controller, more.mail
+    settings = _settings(ports, scram_port, tls_port, token_port) | {
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": keystore,
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": authority.file,
     }
-    with running_brokers(folder / "kafka", 1, port=ports.kafka, others=settings) as cluster:
+    with ExitStack() as running, pytest.MonkeyPatch.context() as patch:
+        issuer = running.enter_context(running_issuer())
+        patch.setenv("JAVA_TOOL_OPTIONS", f"-D{ALLOWED_URLS}={issuer.url}/keys")
+        settings["sasl.oauthbearer.jwks.endpoint.url"] = f"{issuer.url}/keys"
+        cluster = running.enter_context(running_brokers(folder / "kafka", 1, port=ports.kafka, others=settings))
+        patch.undo()
         admin = AdminClient({"bootstrap.servers": cluster.url, "log_level": 0})
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
         user = UserScramCredentialUpsertion(USER, info, PASSWORD.encode())
         admin.alter_user_scram_credentials([user])[USER].result(20)
         yield SecuredBroker(
-            *(cluster.url, f"localhost:{scram_port}", f"localhost:{tls_port}", authority.file),
+            *(cluster.url, f"localhost:{scram_port}", f"localhost:{tls_port}", f"localhost:{token_port}"),
+            issuer,
+            authority.file,
             Authority(folder / "stranger", "stranger").file,
             *authority.sign("etl-with-certificate"),
             admin,
         )
 
 
-def _settings(ports: Ports, scram_port: int, tls_port: int) -> dict[str, object]:
+def _settings(ports: Ports, scram_port: int, tls_port: int, token_port: int) -> dict[str, object]:
     return {
         "listeners": f"PLAINTEXT://{LOOPBACK}:{ports.kafka},SCRAM://{LOOPBACK}:{scram_port},"
-        f"TLS://{LOOPBACK}:{tls_port},CONTROLLER://{LOOPBACK}:{ports.kafka_controller}",
+        f"TLS://{LOOPBACK}:{tls_port},TOKEN://{LOOPBACK}:{token_port},CONTROLLER://{LOOPBACK}:{ports.kafka_controller}",
         "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{ports.kafka},SCRAM://localhost:{scram_port},"
-        f"TLS://localhost:{tls_port}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SCRAM:SASL_SSL,TLS:SSL,CONTROLLER:PLAINTEXT",
+        f"TLS://localhost:{tls_port},TOKEN://localhost:{token_port}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SCRAM:SASL_SSL,TLS:SSL,TOKEN:SASL_SSL,"
+        "CONTROLLER:PLAINTEXT",
         "controller.quorum.voters": f"1@{LOOPBACK}:{ports.kafka_controller}",
         "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        "listener.name.token.sasl.enabled.mechanisms": "OAUTHBEARER",
+        "listener.name.token.oauthbearer.sasl.jaas.config": f"{OAUTHBEARER}.OAuthBearerLoginModule required;",
+        "listener.name.token.oauthbearer.sasl.server.callback.handler.class": (
+            f"{OAUTHBEARER}.OAuthBearerValidatorCallbackHandler"
+        ),
+        "sasl.oauthbearer.jwt.validator.class": f"{OAUTHBEARER}.BrokerJwtValidator",
         "listener.name.scram.scram-sha-512.sasl.jaas.config": (
             "org.apache.kafka.common.security.scram.ScramLoginModule required;"
         ),
