@@ -4,9 +4,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from threading import Event as Stop
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from simulator.generator import Event, Traffic
+from web_traffic.kafka_client import make_producer
 from web_traffic.settings import Settings
 
 _ANSWER_SECONDS = 10
@@ -46,13 +47,13 @@ class Sender:
         self.failed = 0
         self._first_failure = ""
         self._url, self._topic = settings.kafka_url, settings.kafka_topic
-        self._producer = Producer(
+        self._producer = make_producer(
+            settings,
             _PRODUCER
             | {
-                "bootstrap.servers": self._url,
                 "message.timeout.ms": int(give_up_after.total_seconds() * 1000) if give_up_after else 0,
                 "on_delivery": self._note_failure,
-            }
+            },
         )
         self._check_topic()
 

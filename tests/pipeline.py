@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import psycopg
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import NewTopic
 
 from local_stack import Stack
 from local_stack.postgres import make_warehouse
@@ -21,6 +20,7 @@ from simulator import Traffic, Truth
 from simulator.sending import Sender
 from tests.timing import count_start, timed
 from tests.warm_spark import SMALL_RUN, run_here
+from web_traffic.kafka_client import make_admin, make_producer
 from web_traffic.recount import Recount, recount
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
@@ -69,7 +69,7 @@ class Pipeline:
     def produce(self, *values: bytes | None, at: datetime | int | None = None, partition: int | None = None) -> None:
         """Send values with a Kafka timestamp (in ms, if it is none of the calendar), and wait until they are there."""
         errors: list[object] = []
-        producer = Producer({"bootstrap.servers": self.settings.kafka_url, "message.max.bytes": MOST_BYTES})
+        producer = make_producer(self.settings, {"message.max.bytes": MOST_BYTES})
         timestamp = at if isinstance(at, int) else int((at or datetime.now(UTC)).timestamp() * 1000)
         place = {} if partition is None else {"partition": partition}
         for value in values:
@@ -193,5 +193,5 @@ def make_pipeline(stack: Stack, name: str, checkpoint: Path, **environment: str)
 def make_topic(settings: Settings) -> None:
     """Make a topic that keeps events of any age and size: the tests choose their own."""
     topic = NewTopic(settings.kafka_topic, settings.kafka_topic_partitions, config=TOPIC)
-    admin = AdminClient({"bootstrap.servers": settings.kafka_url})
+    admin = make_admin(settings, {})
     admin.create_topics([topic])[settings.kafka_topic].result(30)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
-    Consumer,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -20,7 +19,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 
 from web_traffic.checkpoint import Offsets
 from web_traffic.errors import LeaderUnknown
-from web_traffic.kafka_client import asking
+from web_traffic.kafka_client import asking, make_consumer
 from web_traffic.settings import Settings
 
 TIMEOUT_SECONDS = 20
@@ -64,7 +63,7 @@ def ensure_topic(settings: Settings) -> bool:
 
     Raises `KafkaUnavailable`, `KafkaRefused` or `TopicNotMade`.
     """
-    with asking(settings) as admin:
+    with asking(settings, TIMEOUT_SECONDS) as admin:
         if _exists(admin, settings):
             return False
         topic = NewTopic(settings.kafka_topic, num_partitions=settings.kafka_topic_partitions)
@@ -87,7 +86,7 @@ def ensure_topic(settings: Settings) -> bool:
 def describe_topic(settings: Settings) -> Topic:
     """Return what the broker says of the topic; raises `KafkaUnavailable`, `KafkaRefused` or `TopicMissing`."""
     names = TopicCollection([settings.kafka_topic])
-    with asking(settings) as admin:
+    with asking(settings, TIMEOUT_SECONDS) as admin:
         answer = admin.describe_topics(names, request_timeout=TIMEOUT_SECONDS)[settings.kafka_topic]
         description = answer.result(2 * TIMEOUT_SECONDS)
         partitions = [partition.id for partition in description.partitions]
@@ -109,7 +108,7 @@ def is_compacted(settings: Settings) -> bool:
     Raises `KafkaUnavailable`.
     """
     resource = ConfigResource(ConfigResource.Type.TOPIC, settings.kafka_topic)
-    with asking(settings) as admin:
+    with asking(settings, TIMEOUT_SECONDS) as admin:
         try:
             answer = admin.describe_configs([resource], request_timeout=TIMEOUT_SECONDS)[resource]
             return "compact" in str(answer.result(2 * TIMEOUT_SECONDS)["cleanup.policy"].value)
@@ -132,7 +131,7 @@ def find_since(settings: Settings, topic: Topic, times_ms: Iterable[int]) -> lis
 
     Raises `KafkaUnavailable` or `KafkaRefused`.
     """
-    with asking(settings) as admin:
+    with asking(settings, TIMEOUT_SECONDS) as admin:
         return [_find_since(admin, topic, at_ms) for at_ms in times_ms]
 
 
@@ -156,7 +155,7 @@ def timestamps_at(settings: Settings, offsets: Offsets) -> dict[str, datetime | 
 
     None stands for a record without a plausible timestamp, and for a broker that does not answer in time.
     """
-    consumer = Consumer(_UNCOMMITTED | {"bootstrap.servers": settings.kafka_url})
+    consumer = make_consumer(settings, _UNCOMMITTED)
     places = [TopicPartition(settings.kafka_topic, int(partition), offset) for partition, offset in offsets.items()]
     found: dict[str, datetime | None] = {}
     try:

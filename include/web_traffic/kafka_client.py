@@ -1,20 +1,26 @@
-"""A client of Kafka whose errors say what is wrong, in the words of the broker or of the client."""
+"""All clients of Kafka are made here. Their errors say what is wrong, in the words of the broker or of the client."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import wait
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from web_traffic.errors import (
     KafkaRefused,
     KafkaUnavailable,
     LeaderUnknown,
+    SettingsError,
     TopicMissing,
     TopicNotMade,
 )
+from web_traffic.kafka_tls import certificate_flaw
 from web_traffic.settings import Settings
+
+Client = TypeVar("Client", AdminClient, Consumer, Producer)
 
 NOT_ALLOWED = (
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -27,6 +33,8 @@ NOT_LET_IN = (
     KafkaError.UNSUPPORTED_SASL_MECHANISM,
     KafkaError._AUTHENTICATION,  # noqa: SLF001  the client's own codes begin with an underscore
 )
+TLS_ALERT = re.compile(r"alert (?:[\w ]*certificate[\w ]*|unknown ca|access denied)")
+"""What a broker sends that does not accept the client's certificate, or gets none."""
 NO_LEADER = (
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -35,6 +43,8 @@ NO_LEADER = (
 )
 """What a broker says while leaders change, as after its start: it is temporary."""
 NAME_UNKNOWN = KafkaError._RESOLVE  # noqa: SLF001
+ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
+"""When a broker closes the connection at its first bytes, the client says this and no more."""
 BAD_TOPIC = (
     KafkaError.TOPIC_EXCEPTION,
     KafkaError.INVALID_PARTITIONS,
@@ -45,18 +55,102 @@ BAD_TOPIC = (
 """Why a broker will never make a topic. Of too few brokers there may be more at the next try."""
 
 
-@contextmanager
-def asking(settings: Settings) -> Iterator[AdminClient]:
-    """Give a client whose errors become ours; its answers end with it."""
-    said: list[KafkaError] = []
-    options: dict[str, Any] = {"bootstrap.servers": settings.kafka_url, "log_level": 0, "error_cb": said.append}
-    admin = AdminClient(options)
+def make_consumer(settings: Settings, own: Mapping[str, Any]) -> Consumer:
+    """Make a consumer with properties of its own; the `group.id` of the settings, if any, takes the place of its."""
+    return _made(Consumer, dict(own) | _config(settings))
+
+
+def make_producer(settings: Settings, own: Mapping[str, Any]) -> Producer:
+    """Make a producer with properties of its own."""
+    return _made(Producer, dict(own) | _config(settings, without="group.id"))
+
+
+def make_admin(settings: Settings, own: Mapping[str, Any]) -> AdminClient:
+    """Make a client that asks and orders, with properties of its own; outside `asking` its errors are the client's."""
+    return _made(AdminClient, {"log_level": 0} | dict(own) | _config(settings, without="group.id"))
+
+
+def _config(settings: Settings, without: str | None = None) -> dict[str, str]:
+    config = {name: value for name, value in settings.kafka_config.items() if name != without}
+    return config | {"bootstrap.servers": settings.kafka_url}
+
+
+def _made(kind: type[Client], config: dict[str, Any]) -> Client:
+    """Make a client; librdkafka has looked at each property and read each file by then."""
     try:
+        return kind(config)
+    except KafkaException as error:
+        raise SettingsError(f"Kafka's client can't be made: {error.args[0].str()}; correct KAFKA_CONFIG") from None
+
+
+def is_about_group(message: Message) -> bool:
+    """Whether it says only that the client has no right to its consumer group, which librdkafka looks for.
+
+    No client here commits anything, so it needs no group. The records follow all the same.
+    """
+    error = message.error()
+    return error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
+
+
+@contextmanager
+def asking(settings: Settings, seconds: float) -> Iterator[AdminClient]:
+    """Give a client whose errors become ours; its answers end with it.
+
+    The broker has so many seconds to answer at all. A login that it refuses ends that at once.
+    """
+    said: list[KafkaError] = []
+    admin = make_admin(settings, {"error_cb": said.append})
+    try:
+        _log_in(settings, admin, said, seconds)
         yield admin
     except (KafkaException, TimeoutError) as error:
         admin.poll(0)  # it hands over what the client said meanwhile of its connections
         answer = error.args[0] if isinstance(error, KafkaException) else None
-        raise _explained(settings, answer, said) from error
+        raise refusal(settings, [*said, answer]) or _explained(settings, answer, said) from error
+
+
+def _log_in(settings: Settings, admin: AdminClient, said: list[KafkaError], seconds: float) -> None:
+    """Wait for the broker's first answer, or for a refusal: the client itself would go on trying until a time-out."""
+    asked = admin.describe_topics(TopicCollection([settings.kafka_topic]), request_timeout=seconds)
+    answer = asked[settings.kafka_topic]
+    while not answer.done():
+        wait([answer], 0.05)
+        admin.poll(0)
+        if refused := refusal(settings, said):
+            raise refused
+    error = answer.exception()
+    if isinstance(error, KafkaException) and error.args[0].code() < 0:  # the client's own word: nobody has answered
+        raise error
+
+
+def refusal(settings: Settings, errors: Iterable[KafkaError | None]) -> KafkaRefused | None:
+    """Return the error for a client that may not come in, or may not have what it asks for; None if it may."""
+    topic, where = f"topic {settings.kafka_topic}", f"Kafka at {settings.kafka_url}"
+    for code, words in ((error.code(), error.str().rstrip(".")) for error in errors if error):
+        if code in NOT_ALLOWED:
+            return KafkaRefused(f"{where}, {topic}: {words}; give the client the rights (ACLs) that it lacks")
+        if code in NOT_LET_IN:
+            return KafkaRefused(f"{where}: {words}; correct the client's login or the broker's")
+        if "certificate verify failed" in words:
+            return KafkaRefused(f"{where}: {_unverified(settings, words)}")
+        if alert := TLS_ALERT.search(words):
+            return KafkaRefused(
+                f"{where}: the broker does not accept the client's certificate ({alert[0]}); correct "
+                "ssl.certificate.location and ssl.key.location"
+            )
+    return None
+
+
+def _unverified(settings: Settings, words: str) -> str:
+    found = re.search(r"://(\S+?)/", words)
+    server = found[1] if found else settings.kafka_url.split(",")[0]
+    flaw = certificate_flaw(server, settings.kafka_config)
+    if flaw and "mismatch" in flaw:
+        return (
+            f"the certificate of {server} is not for this name: {flaw}; correct the name in KAFKA_URL or the broker's"
+        )
+    flaw = flaw or "certificate verify failed"
+    return f"the certificate of {server} is not trusted: {flaw}; correct ssl.ca.location or the broker's certificate"
 
 
 def _explained(settings: Settings, answer: KafkaError | None, said: list[KafkaError]) -> Exception:
@@ -64,10 +158,6 @@ def _explained(settings: Settings, answer: KafkaError | None, said: list[KafkaEr
     topic, where = f"topic {settings.kafka_topic}", f"Kafka at {settings.kafka_url}"
     errors = {error.code(): error.str() for error in (*said, *([answer] if answer else []))}
     code = answer.code() if answer else None
-    if words := _first(errors, NOT_ALLOWED):
-        return KafkaRefused(f"{where}, {topic}: {words}; give the client the rights (ACLs) that it lacks")
-    if words := _first(errors, NOT_LET_IN):
-        return KafkaRefused(f"{where}: {words}; correct the client's login or the broker's")
     if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return TopicMissing(f"{topic} does not exist at {settings.kafka_url}")
     if code in NO_LEADER:
@@ -78,8 +168,8 @@ def _explained(settings: Settings, answer: KafkaError | None, said: list[KafkaEr
         return KafkaUnavailable(f"{where}: {words}; the name is in KAFKA_URL or the broker's advertised.listeners")
     if code is not None and code > 0:  # the broker's own
         return KafkaUnavailable(f"{where}, {topic}: {errors[code]}")
+    if words := next((error.str() for error in said if "SSL" in error.str()), None):
+        return KafkaUnavailable(f"{where}: {words}; is security.protocol that of its listener?")
+    if {error.code() for error in said} == {ALL_DOWN}:
+        return KafkaUnavailable(f"{where} closes each connection: is security.protocol that of its listener?")
     return KafkaUnavailable(f"no Kafka broker answers at {settings.kafka_url}: is it up?")
-
-
-def _first(errors: dict[int, str], codes: tuple[int, ...]) -> str | None:
-    return next((errors[code] for code in codes if code in errors), None)

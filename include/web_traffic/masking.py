@@ -6,10 +6,12 @@ _PASSWORDS = (
     (re.compile(r"(://[^\s/:@]*:)\S+@"), r"\1***@"),
     (
         re.compile(
-            r"(?i)\b(\w*(?:password|passwd|secret|token|api_?key)\w*[\"']?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;]+)"
+            r"(?i)\b(\w*(?:password|passwd|secret|token|api_?key)\w*[\"']?\s*[=:]\s*)"
+            r"(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s,;]+)"
         ),
         r"\1***",
     ),
+    (re.compile(r"(?s)(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END|\Z)"), r"\1***\2"),
 )
 _EVENT = re.compile(r"\{.*\}")
 

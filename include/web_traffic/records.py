@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from web_traffic.errors import KafkaUnavailable
+from web_traffic.kafka import Topic
+from web_traffic.kafka_client import is_about_group, make_consumer, refusal
 from web_traffic.settings import Settings
 
 NO_RECORD = (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET)  # noqa: SLF001  (those are their public names)
@@ -17,14 +19,14 @@ def read_records(
     """Yield partition, offset and record of these offsets, in order within a partition.
 
     Without `committed` also the records of transactions that have failed. What Kafka does not hold is left out.
-    Raises `KafkaUnavailable`.
+    Raises `KafkaUnavailable` or `KafkaRefused`.
     """
     waiting = {int(partition): offsets for partition, offsets in ranges.items() if offsets}
     if not waiting:
         return
-    consumer = Consumer(
+    consumer = make_consumer(
+        settings,
         {
-            "bootstrap.servers": settings.kafka_url,
             "group.id": "web_traffic_records",  # the client wants a name; nothing is committed under it
             "enable.auto.commit": False,
             "enable.partition.eof": True,
@@ -33,7 +35,7 @@ def read_records(
             "fetch.wait.max.ms": 10,
             "fetch.message.max.bytes": 65_536,
             "log_level": 2,
-        }
+        },
     )
     try:
         consumer.assign([TopicPartition(settings.kafka_topic, number, at.start) for number, at in waiting.items()])
@@ -41,6 +43,8 @@ def read_records(
             message = consumer.poll(LIMIT_SECONDS)
             if message is None:
                 raise KafkaUnavailable(f"Kafka at {settings.kafka_url} has sent nothing for {LIMIT_SECONDS} s")
+            if is_about_group(message):
+                continue
             partition, offset, is_record = _place(message)
             at = waiting.get(partition, range(0))
             if is_record and offset in at:
@@ -49,9 +53,20 @@ def read_records(
                 del waiting[partition]
                 consumer.incremental_unassign([TopicPartition(settings.kafka_topic, partition)])
     except KafkaException as error:
-        raise KafkaUnavailable(f"Kafka at {settings.kafka_url}: {error.args[0].str()}") from error
+        unavailable = KafkaUnavailable(f"Kafka at {settings.kafka_url}: {error.args[0].str()}")
+        raise refusal(settings, [error.args[0]]) or unavailable from error
     finally:
         consumer.close()
+
+
+def require_right_to_read(settings: Settings, topic: Topic) -> None:
+    """Ask for what is behind the end of a partition: only a fetch shows whether the client may read.
+
+    Raises `KafkaUnavailable` or `KafkaRefused`.
+    """
+    places = {partition: range(end, end + 1) for partition, end in list(topic.end_offsets.items())[:1]}
+    for _ in read_records(settings, places, committed=False):
+        pass
 
 
 def _place(message: Message) -> tuple[int, int, bool]:

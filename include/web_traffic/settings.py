@@ -18,6 +18,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from web_traffic.errors import SettingsError
+from web_traffic.kafka_config import kafka_of
 from web_traffic.window_length import WINDOW_MINUTES, window_start
 
 
@@ -27,6 +28,8 @@ class Settings:
 
     kafka_url: str
     """Bootstrap servers, `host:port[,host:port…]` (`KAFKA_URL`)."""
+    kafka_config: Mapping[str, str] = field(repr=False)
+    """The other properties of librdkafka, login included (`KAFKA_CONFIG`)."""
     kafka_topic: str
     """Topic of the web-traffic events (`KAFKA_TOPIC`)."""
     kafka_topic_partitions: int
@@ -53,8 +56,10 @@ class Settings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """Read and check all settings; `SettingsError` names the variable and what it may hold."""
+        kafka_url, kafka_config = kafka_of(environ)
         return cls(
-            kafka_url=_bootstrap_servers(environ.get("KAFKA_URL", "localhost:9093")),
+            kafka_url=kafka_url,
+            kafka_config=kafka_config,
             kafka_topic=_topic(environ.get("KAFKA_TOPIC", "web_traffic_topic")),
             kafka_topic_partitions=_positive_int(environ, "KAFKA_TOPIC_PARTITIONS", 4),
             postgres_url=_postgres_url(environ.get("POSTGRES_URL", "jdbc:postgresql://localhost:5432/web_traffic")),
@@ -163,14 +168,6 @@ def _smtp_url(value: str) -> str | None:
     url = urlsplit(value)
     if url.scheme not in ("smtp", "smtp+starttls", "smtps") or not url.hostname:
         raise SettingsError("ALERT_SMTP_URL must look like smtp://host:port, smtp+starttls://… or smtps://…")
-    return value
-
-
-def _bootstrap_servers(value: str) -> str:
-    for server in value.split(","):
-        host, _, port = server.strip().rpartition(":")
-        if not host or not port.isdecimal():
-            raise SettingsError(f"KAFKA_URL={value!r}: {server!r} is not host:port")
     return value
 
 

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from web_traffic.checkpoint import Batch, Offsets
 from web_traffic.events import Judged, judge
+from web_traffic.kafka_login import java_options
 from web_traffic.kafka_time import EARLIEST, KafkaTimes
 from web_traffic.polling import poll_options
 from web_traffic.precount import COUNTS_DDL, count, tally
@@ -45,6 +46,13 @@ for 500 ms, Kafka's default.
 """
 
 
+def _client_options(settings: Settings, unread: Mapping[str, range]) -> dict[str, str]:
+    """Return what Spark's Kafka clients need; the settings' own properties can't contradict these options."""
+    own = {f"kafka.{name}": value for name, value in java_options(settings.kafka_config).items()}
+    servers = {"kafka.bootstrap.servers": settings.kafka_url}
+    return own | KAFKA_OPTIONS | poll_options(settings, unread) | servers
+
+
 def read_stream(spark: SparkSession, settings: Settings, start: Start, unread: Mapping[str, range]) -> DataFrame:
     """Read the topic's new records; a gap in the offsets fails the query, unless it was accepted.
 
@@ -55,9 +63,8 @@ def read_stream(spark: SparkSession, settings: Settings, start: Start, unread: M
     starting = json.dumps({settings.kafka_topic: start.offsets}) if is_new else settings.starting_offsets
     return (
         spark.readStream.format("kafka")
-        .options(**KAFKA_OPTIONS, **poll_options(settings, unread))
+        .options(**_client_options(settings, unread))
         .option("startingOffsets", starting)
-        .option("kafka.bootstrap.servers", settings.kafka_url)
         .option("subscribe", settings.kafka_topic)
         .option("failOnDataLoss", "false" if start.gap and not is_new else "true")
         .load()
@@ -84,8 +91,7 @@ def read_between(
     unread = {partition: range(start_offsets.get(partition, 0), end) for partition, end in end_offsets.items()}
     return (
         spark.read.format("kafka")
-        .options(**KAFKA_OPTIONS, **poll_options(settings, unread))
-        .option("kafka.bootstrap.servers", settings.kafka_url)
+        .options(**_client_options(settings, unread))
         .option("assign", json.dumps({settings.kafka_topic: partitions}))
         .option("startingOffsets", starting)
         .option("endingOffsets", ending)

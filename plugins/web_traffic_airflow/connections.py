@@ -7,17 +7,19 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from airflow.sdk import BaseHook, Connection
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
+from airflow.sdk.log import mask_secret
 from psycopg.pq import Conninfo
 
 from web_traffic.errors import SettingsError
+from web_traffic.kafka_config import as_environment, as_properties
+from web_traffic.kafka_login import OURS, SECRETS, require_known
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import Connection as Database
 from web_traffic.warehouse.connection import connect
 
 KAFKA, POSTGRES, POSTGRES_OWNER, SPARK = "kafka_default", "postgres_default", "postgres_owner", "spark_default"
 POSTGRES_READER, SMTP = "postgres_reader", "smtp_default"
-LOGIN = ("security.", "sasl.", "ssl.", "enable.ssl", "enable.sasl", "https.")
 OF_HOOKS = ("cursor", "enable_log_db_messages")
 """What an extra field may say to Airflow's own hooks; it is not about the address."""
 
@@ -26,9 +28,8 @@ log = logging.getLogger(__name__)
 
 def job_environment(postgres: str = POSTGRES, run_name: str | None = None) -> dict[str, str]:
     """Return the environment variables that tell the ETL where Kafka and PostgreSQL are, passwords included."""
-    kafka, database = BaseHook.get_connection(KAFKA), BaseHook.get_connection(postgres)
-    environment = {
-        "KAFKA_URL": _bootstrap_servers(kafka),
+    database = BaseHook.get_connection(postgres)
+    environment = kafka_environment() | {
         "POSTGRES_URL": _postgres_url(database),
         "POSTGRES_USER": database.login or "",
         "POSTGRES_PASSWORD": database.password or "",
@@ -64,22 +65,43 @@ def alert_environment() -> dict[str, str]:
     return {"ALERT_SMTP_URL": url, "ALERT_FROM": extra.get("from_email") or ""}
 
 
-def _bootstrap_servers(kafka: Connection) -> str:
-    extra: dict[str, Any] = kafka.extra_dejson
-    servers: str | None = extra.get("bootstrap.servers")
-    if not servers:
+def kafka_environment() -> dict[str, str]:
+    """Return the environment variables that tell the ETL where Kafka is and how to log in.
+
+    The provider's own hook reads the connection. It may serve consumers of other DAGs too, so what the ETL sets itself
+    is left out, and named in a warning. `SettingsError` names what can't be used.
+    """
+    config = as_properties(_of_hook(), f"the connection {KAFKA}")
+    if left_out := sorted(config.keys() & OURS):
+        log.warning("the ETL does not use these settings of the connection %s: %s", KAFKA, ", ".join(left_out))
+    used = {name: value for name, value in config.items() if name not in OURS}
+    servers = used.pop("bootstrap.servers")
+    require_known(used, f"the connection {KAFKA}")
+    for name in SECRETS & used.keys():
+        mask_secret(used[name])
+    return {"KAFKA_URL": servers, "KAFKA_CONFIG": as_environment(used)}
+
+
+def _of_hook() -> dict[str, Any]:
+    """Return what Airflow's Kafka hook would give to librdkafka; a callback can't reach Spark, so it is refused."""
+    from airflow.providers.apache.kafka.hooks.base import KafkaBaseHook
+
+    class Hook(KafkaBaseHook):
+        def _get_client(self, config: dict[str, Any]) -> dict[str, Any]:
+            return config
+
+    if not BaseHook.get_connection(KAFKA).extra_dejson.get("bootstrap.servers"):
         raise SettingsError(f'the connection {KAFKA} needs {{"bootstrap.servers": "host:port"}} in its extra field')
-    others = {name: value for name, value in extra.items() if name != "bootstrap.servers"}
-    if others.get("security.protocol", "").upper() == "PLAINTEXT":
-        del others["security.protocol"]
-    if login := [name for name in others if name.startswith(LOGIN)]:
+    try:
+        config: dict[str, Any] = Hook(KAFKA).get_conn  # type: ignore[no-untyped-call]
+    except (ValueError, AirflowException) as error:
+        raise SettingsError(f"the connection {KAFKA}: {error}") from None
+    if callbacks := sorted(name for name, value in config.items() if callable(value)):
         raise SettingsError(
-            f"the connection {KAFKA} asks for a login or for encryption ({', '.join(sorted(login))}), and the ETL "
-            "reaches brokers only without: give it a listener of that kind, and take these out of the extra field"
+            f"the connection {KAFKA} has {', '.join(callbacks)}, which only Python can call: Spark's Kafka client "
+            "can't use it. Tokens of Amazon MSK IAM and of Google come in this way. Give the ETL another kind of login"
         )
-    if others:
-        log.warning("the ETL does not use these settings of the connection %s: %s", KAFKA, ", ".join(sorted(others)))
-    return servers
+    return config
 
 
 def _postgres_url(database: Connection) -> str:

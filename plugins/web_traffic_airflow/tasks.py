@@ -94,6 +94,7 @@ def ask_gate(params: Mapping[str, Any] | None) -> "Decision":
     from web_traffic.gate import decide
     from web_traffic.kafka import describe_topic
     from web_traffic.marks import is_what_was_read
+    from web_traffic.records import require_right_to_read
     from web_traffic.warehouse.ledger import has_closed
 
     def is_in_books(query_id: UUID, batch_id: int) -> bool:
@@ -110,6 +111,8 @@ def ask_gate(params: Mapping[str, Any] | None) -> "Decision":
     checkpoint = Checkpoint(settings.checkpoint_location)
     decision = decide(checkpoint, topic.end_offsets, is_in_books, is_asked_for, is_same_log)
     log.info("%s: Spark %s", decision.reason, "runs" if decision.must_run else "is skipped")
+    if decision.must_run:
+        require_right_to_read(settings, topic)
     if waiting := sum(topic.waiting.values()):
         log.warning("%s more records can't be read yet: a producer holds a transaction open", waiting)
     return decision

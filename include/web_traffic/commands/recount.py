@@ -16,7 +16,7 @@ from web_traffic.settings import Settings
 
 DESCRIPTION = f"""\
 Recount the Kafka topic by independent rules and compare with the table aggregated_web_traffic and the ledger.
-Addresses and login come from the environment: KAFKA_URL, KAFKA_TOPIC, POSTGRES_URL, POSTGRES_USER,
+Addresses and logins come from the environment: KAFKA_URL, KAFKA_CONFIG, KAFKA_TOPIC, POSTGRES_URL, POSTGRES_USER,
 POSTGRES_PASSWORD, and MAX_CLOCK_SKEW as the runs had it. Changes nothing. Exit code 0: all numbers are right;
 {EXIT_FOUND_WRONG}: some are not; {EXIT_TRY_AGAIN}: Kafka or PostgreSQL did not answer, start it again later;
 {EXIT_NEEDS_ATTENTION}: Kafka no longer holds the records, or a person has to put something right first. Stderr has

@@ -47,8 +47,8 @@ restored from an older copy. For this it reads the records that have come into t
 EPILOG = f"""\
 {fill(f"Reasons: {'; '.join(Reason)}.", 119)}
 
-Addresses and login come from the environment: KAFKA_URL, KAFKA_TOPIC, POSTGRES_URL, POSTGRES_USER, POSTGRES_PASSWORD,
-and MAX_CLOCK_SKEW as the runs have it. Exit code 0: done; {EXIT_TRY_AGAIN}: start it again later;
+Addresses and logins come from the environment: KAFKA_URL, KAFKA_CONFIG, KAFKA_TOPIC, POSTGRES_URL, POSTGRES_USER,
+POSTGRES_PASSWORD, and MAX_CLOCK_SKEW as the runs have it. Exit code 0: done; {EXIT_TRY_AGAIN}: start it again later;
 {EXIT_NEEDS_ATTENTION}: a person has to put something right first. Stderr has the error.
 """
 

@@ -23,6 +23,7 @@ from web_traffic.jobs.damage import damage_is_refused
 from web_traffic.kafka import describe_topic
 from web_traffic.marks import last_records
 from web_traffic.rebuild import set_aside
+from web_traffic.records import require_right_to_read
 from web_traffic.settings import Settings
 from web_traffic.source import FIGURES, decode_records, read_stream
 from web_traffic.warehouse.connection import connect
@@ -47,6 +48,7 @@ def aggregate(settings: Settings) -> Summary:
         try:
             with timed(phases, "guard"):
                 topic = describe_topic(settings)
+                require_right_to_read(settings, topic)
                 made_with = fingerprint(settings, topic, WATERMARK_DELAY, pyspark.__version__)
                 start = examine(settings, connection, topic, made_with)
                 fault_point("examined")

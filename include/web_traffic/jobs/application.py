@@ -16,16 +16,24 @@ from pyspark.sql import SparkSession
 from web_traffic.causes import explain
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN
 from web_traffic.jobs.scratch import own_folder
+from web_traffic.kafka_login import java_options
 from web_traffic.settings import Settings
 from web_traffic.warehouse.ledger import Summary
 
 SOCKETS = "spark.python.unix.domain.socket.dir"
+REDACTED = "spark.redaction.regex"
+SECRETS = r"(?i)secret|password|token|access[.]?key|credential|jaas|keystore[.]key|[.]pem"
+"""Spark's own expression, and the names under which Spark's Kafka client has what logs in."""
 LONGEST_FOLDER_OF_SOCKETS = 60
 """In characters: the path of a socket has at most 107, and Spark's name for one takes 42."""
 
 
 def start_session(settings: Settings) -> SparkSession:
-    """Start Spark with the settings that the result depends on; the others are the deployment's (spark-defaults)."""
+    """Start Spark with the settings that the result depends on; the others are the deployment's (spark-defaults).
+
+    Raises `SettingsError` when Spark's Kafka client could not log in as the settings say.
+    """
+    java_options(settings.kafka_config)
     builder: SparkSession.Builder = SparkSession.builder
     if SparkContext._active_spark_context is None:  # noqa: SLF001  sessions are known to their own thread only
         builder = builder.config(map=make_own_folders())
@@ -47,10 +55,18 @@ def start_session(settings: Settings) -> SparkSession:
         .config("spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled", "false")
         # A task that ran out of memory fails and says so. By default the JVM exits before anybody reads why.
         .config("spark.executor.killOnFatalError.depth", 0)
+        .config(REDACTED, redacted(SparkConf().get(REDACTED)))
         .getOrCreate()
     )
     Thread(target=start_workers, args=[spark], daemon=True).start()
     return spark
+
+
+def redacted(own: str | None) -> str:
+    """Return the expression for what Spark's pages, plans and logs must not show, a deployment's own included."""
+    if own is None:
+        return SECRETS
+    return own if SECRETS in own else f"{SECRETS}|{own}"
 
 
 def make_own_folders() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from web_traffic.faults import fault_point
 from web_traffic.guard import fingerprint
 from web_traffic.jobs.application import run, start_session, timed
 from web_traffic.kafka import describe_topic
+from web_traffic.records import require_right_to_read
 from web_traffic.restatement.interval import Plan, make_plan
 from web_traffic.restatement.ledger import RestatementLedger
 from web_traffic.settings import RestateSettings, Settings
@@ -35,6 +36,7 @@ def restate(settings: Settings, request: RestateSettings) -> Summary:
         try:
             with timed(phases, "plan"):
                 topic = describe_topic(settings)
+                require_right_to_read(settings, topic)
                 expected = fingerprint(settings, topic, WATERMARK_DELAY, pyspark.__version__)
                 plan = make_plan(settings, request, connection, topic, expected, ledger.started_at)
                 rejected = rejected_earlier(connection, topic.id, plan.reading.start_offsets, ledger.started_at)

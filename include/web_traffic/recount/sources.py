@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from web_traffic.errors import KafkaUnavailable, RecordsMissing, RecountImpossible, TopicMissing
 from web_traffic.kafka import describe_topic
+from web_traffic.kafka_client import is_about_group, make_consumer, refusal
 from web_traffic.recount.counting import Batch, Place, Ranges, Record
 from web_traffic.recount.gaps import missing, without_lost
 from web_traffic.recount.restating import Restatement
@@ -93,16 +94,16 @@ def read_topic(settings: Settings, ranges: Ranges) -> Iterator[Record]:
 
     Raises `RecountImpossible` when the broker does not answer, or does not hold all of them.
     """
-    consumer = Consumer(
+    consumer = make_consumer(
+        settings,
         {
-            "bootstrap.servers": settings.kafka_url,
             "group.id": "web_traffic_recount",  # the client wants a name; nothing is committed under it
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
             "auto.offset.reset": "error",
             "log_level": 2,
-        }
+        },
     )
     try:
         _check_ranges(consumer, settings, ranges)
@@ -110,7 +111,8 @@ def read_topic(settings: Settings, ranges: Ranges) -> Iterator[Record]:
         consumer.assign([TopicPartition(settings.kafka_topic, number, ranges[number][0]) for number in wanted])
         yield from _read(consumer, settings, wanted)
     except KafkaException as error:
-        raise RecountImpossible(f"Kafka at {settings.kafka_url}: {error.args[0].str()}") from error
+        impossible = RecountImpossible(f"Kafka at {settings.kafka_url}: {error.args[0].str()}")
+        raise refusal(settings, [error.args[0]]) or impossible from error
     finally:
         consumer.close()
 
@@ -124,6 +126,8 @@ def _read(consumer: Consumer, settings: Settings, wanted: dict[int, int]) -> Ite
         elif time.monotonic() - heard_at > _TIMEOUT_SECONDS:
             raise RecountImpossible(f"Kafka at {settings.kafka_url} has sent nothing for {_TIMEOUT_SECONDS} s")
         for message in messages:
+            if is_about_group(message):
+                continue
             partition, offset = _place(message)
             if offset < wanted.get(partition, 0):
                 yield Record(partition, offset, message.timestamp()[1], message.value())

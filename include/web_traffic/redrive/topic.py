@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from web_traffic.checkpoint import Offsets
 from web_traffic.errors import KafkaUnavailable, RedriveTakenOver, TooLarge
 from web_traffic.faults import fault_point
 from web_traffic.kafka import LATEST, Topic
+from web_traffic.kafka_client import is_about_group, make_admin, make_consumer, make_producer, refusal
 from web_traffic.redrive.ledger import Place, Record, Redriven
 from web_traffic.settings import Settings
 
@@ -63,10 +63,7 @@ class RedriveTopic:
         """Fence earlier processes; afterwards each of their transactions is either committed or aborted."""
         database = urlsplit(settings.postgres_url).path.strip("/")
         transactional_id = f"web_traffic_redrive.{database}.{settings.kafka_topic}"
-        producer = Producer(
-            _PRODUCER
-            | {"bootstrap.servers": settings.kafka_url, "transactional.id": transactional_id, "logger": _SILENCE}
-        )
+        producer = make_producer(settings, _PRODUCER | {"transactional.id": transactional_id, "logger": _SILENCE})
         with _explained(settings):
             producer.init_transactions(TIMEOUT_SECONDS)
         return cls(settings, producer)
@@ -117,7 +114,7 @@ def _explained(settings: Settings) -> Iterator[None]:
         cause: KafkaError = error.args[0]
         if cause.code() in _FENCED:
             raise RedriveTakenOver("another redrive has taken over: wait for its end, then start again") from error
-        raise _unavailable(settings, cause.str()) from error
+        raise refusal(settings, [cause]) or _unavailable(settings, cause.str()) from error
 
 
 def redriven_records(settings: Settings, start: Offsets, tell: Callable[[str], None]) -> Iterator[Redriven]:
@@ -127,7 +124,7 @@ def redriven_records(settings: Settings, start: Offsets, tell: Callable[[str], N
     when no broker answers, it raises `KafkaUnavailable`.
     """
     places = [TopicPartition(settings.kafka_topic, int(number), offset) for number, offset in start.items()]
-    consumer = Consumer(_CONSUMER | {"bootstrap.servers": settings.kafka_url})
+    consumer = make_consumer(settings, _CONSUMER)
     try:
         ends = _written(settings, places)
         missing = {place.partition: end for place, end in zip(places, ends, strict=True) if place.offset < end}
@@ -139,7 +136,8 @@ def redriven_records(settings: Settings, start: Offsets, tell: Callable[[str], N
             if redriven := _redriven(message):
                 yield redriven
     except KafkaException as error:
-        raise KafkaUnavailable(f"Kafka at {settings.kafka_url}: {error.args[0].str()}") from error
+        unavailable = KafkaUnavailable(f"Kafka at {settings.kafka_url}: {error.args[0].str()}")
+        raise refusal(settings, [error.args[0]]) or unavailable from error
     finally:
         consumer.close()
 
@@ -171,7 +169,7 @@ def _redriven(message: Message) -> Redriven | None:
 
 def _written(settings: Settings, places: list[TopicPartition]) -> list[int]:
     """Return the ends of the partitions, records of open transactions included."""
-    admin = AdminClient({"bootstrap.servers": settings.kafka_url, "log_level": 0})
+    admin = make_admin(settings, {})
     wanted = {TopicPartition(place.topic, place.partition): LATEST for place in places}
     futures = admin.list_offsets(wanted, request_timeout=TIMEOUT_SECONDS)
     ends = {place.partition: future.result(2 * TIMEOUT_SECONDS).offset for place, future in futures.items()}
@@ -192,6 +190,8 @@ def _read(consumer: Consumer, settings: Settings, missing: dict[int, int]) -> It
             )
         for message in messages:
             error, partition, offset = message.error(), message.partition(), message.offset()
+            if is_about_group(message):
+                continue
             if error is None:
                 yield message
             elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  (that is its public name)

@@ -13,6 +13,11 @@ from web_traffic.errors import SettingsError
 from web_traffic_airflow.connections import job_environment, job_settings
 
 KAFKA = {"bootstrap.servers": "broker.example:9092"}
+MSK = {
+    "bootstrap.servers": "b-1.demo.abcde1.c2.kafka.us-east-1.amazonaws.com:9098",
+    "security.protocol": "SASL_SSL",
+    "sasl.mechanism": "OAUTHBEARER",
+}
 DATABASE = {"host": "db.example", "port": 5433, "schema": "web_traffic", "login": "writer", "password": "secret"}
 
 
@@ -32,6 +37,7 @@ def test_the_addresses_and_the_login_are_those_of_the_connections(monkeypatch: p
     connect(monkeypatch)
     assert job_environment() == {
         "KAFKA_URL": "broker.example:9092",
+        "KAFKA_CONFIG": "",
         "POSTGRES_URL": "postgresql://db.example:5433/web_traffic",
         "POSTGRES_USER": "writer",
         "POSTGRES_PASSWORD": "secret",
@@ -63,11 +69,14 @@ def test_whatever_is_said_of_postgres_is_used(
 @pytest.mark.parametrize(
     ("kafka", "database", "said"),
     [
+        ({"sasl.pasword": "secret"}, {}, "the connection kafka_default: sasl.pasword is no property of librdkafka"),
+        ({"sasl.password": ["secret"]}, {}, "kafka_default: sasl.password must be a text, a number, true or false"),
         (
-            {"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"},
+            {"oauth_cb": "a.module"},
             {},
-            "kafka_default asks for a login or for encryption (sasl.mechanism, security.protocol)",
+            "the connection kafka_default: Refusing to resolve Kafka callback oauth_cb",
         ),
+        (MSK, {}, "the connection kafka_default: Failed to import aws_msk_iam_sasl_signer"),
         ({"bootstrap.servers": ""}, {}, "kafka_default needs"),
         ({}, {"schema": ""}, "postgres_default needs a host and, as its schema, the name of the database"),
         ({}, {"host": ""}, "postgres_default needs a host"),
@@ -92,7 +101,29 @@ def test_what_can_not_be_used_is_refused_by_name(
 def test_what_does_no_harm_is_named_in_the_log(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    connect(monkeypatch, {"security.protocol": "plaintext", "group.id": "me"})
+    connect(monkeypatch, {"security.protocol": "plaintext", "group.id": "me", "auto.offset.reset": "latest"})
     with caplog.at_level(logging.WARNING):
-        assert job_environment()["KAFKA_URL"] == "broker.example:9092"
-    assert "does not use these settings of the connection kafka_default: group.id" in caplog.text
+        assert dict(job_settings().kafka_config) == {"security.protocol": "plaintext", "group.id": "me"}
+    assert "does not use these settings of the connection kafka_default: auto.offset.reset" in caplog.text
+
+
+def test_the_whole_login_of_kafka_reaches_the_etl(monkeypatch: pytest.MonkeyPatch) -> None:
+    login = {"security.protocol": "SASL_SSL", "sasl.mechanisms": "PLAIN", "sasl.username": "etl"}
+    typed = {"sasl.password": "secret", "socket.timeout.ms": 9000, "socket.keepalive.enable": True}
+    connect(monkeypatch, login | typed)
+    texts = {"sasl.password": "secret", "socket.timeout.ms": "9000", "socket.keepalive.enable": "true"}
+    assert dict(job_settings().kafka_config) == login | texts
+    assert "secret" not in repr(job_settings())
+
+
+def test_a_callback_is_refused_also_where_airflow_allows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__APACHE_KAFKA__CALLBACK_ALLOWLIST", "json.loads")
+    connect(monkeypatch, {"oauth_cb": "json.loads"})
+    with pytest.raises(SettingsError, match="kafka_default has oauth_cb, which only Python can call"):
+        job_environment()
+
+
+def test_a_connection_without_a_login_does_not_take_that_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch)
+    monkeypatch.setenv("KAFKA_CONFIG", '{"client.id": "of the worker"}')
+    assert dict(job_settings().kafka_config) == {}
