@@ -30,11 +30,21 @@ pool_mode = {mode}
 default_pool_size = {size}
 logfile =
 """
+TLS = """\
+client_tls_sslmode = require
+client_tls_cert_file = {}
+client_tls_key_file = {}
+"""
 
 
 @contextmanager
-def pooled(stack: Stack, pipeline: Pipeline, folder: Path, mode: str, size: int = 20) -> Iterator[Pipeline]:
-    """Let a pipeline reach its database through PgBouncer, with so many sessions at the most."""
+def pooled(
+    stack: Stack, pipeline: Pipeline, folder: Path, mode: str, size: int = 20, tls: tuple[Path, Path] | None = None
+) -> Iterator[Pipeline]:
+    """Let a pipeline reach its database through PgBouncer, with so many sessions at the most.
+
+    With the files of a certificate and of its key, PgBouncer takes clients by TLS only.
+    """
     if not (program := shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")):
         pytest.fail("the tests need PgBouncer: on Debian and Ubuntu `apt-get install pgbouncer`")
     port = Ports.free().postgres
@@ -46,11 +56,12 @@ def pooled(stack: Stack, pipeline: Pipeline, folder: Path, mode: str, size: int 
     users.write_text("".join(f'"{user}" "{password}"\n' for user, password in passwords.items()))
     configuration.write_text(
         CONFIGURATION.format(host=LOOPBACK, server=stack.ports.postgres, port=port, users=users, mode=mode, size=size)
+        + (TLS.format(*tls) if tls else "")
     )
     user = system_user()
     for path in (folder, *folder.parents[:2]) if user else ():
         path.chmod(path.stat().st_mode | 0o011)
-    for path in (users, configuration):
+    for path in (users, configuration, *(tls or ())):
         path.chmod(0o644)
     command = [program, *(["--user", user] if user else []), str(configuration)]
     url = pipeline.environment["POSTGRES_URL"].replace(f":{stack.ports.postgres}/", f":{port}/")

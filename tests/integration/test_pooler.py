@@ -1,6 +1,7 @@
 """PostgreSQL behind PgBouncer, and servers whose own settings would stop a run."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from psycopg import sql
 
 from local_stack import Stack
+from local_stack.environment import LOOPBACK
 from tests.faults.stopped import stopped_at
 from tests.integration.test_aggregate import event
 from tests.integration.test_fence import submitted
@@ -16,6 +18,7 @@ from tests.pipeline import RUN_LIMIT_SECONDS, Pipeline
 from tests.poolers import pooled
 from tests.redriving import redrive
 from tests.restating import hits, interval, restate, restating
+from tests.secured import Authority
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, Fenced, RunInProgress
 from web_traffic.page.asking import reading
 from web_traffic.page.pipeline import pipeline as page
@@ -161,3 +164,45 @@ def test_settings_of_the_role_do_not_stop_a_run(stack: Stack, pipeline: Pipeline
     restate(pipeline, "00:00", "00:15")
     assert hits(pipeline) == {"00:00 a.example": 2}
     assert pipeline.recount().is_right
+
+
+def verified(pipeline: Pipeline, authority: Authority) -> Pipeline:
+    """Return the pipeline with an address that trusts one authority, and checks the server's name."""
+    url = f"{pipeline.environment['POSTGRES_URL']}?sslmode=verify-full&sslrootcert={authority.file}"
+    return replace(pipeline, environment=pipeline.environment | {"POSTGRES_URL": url})
+
+
+def test_a_server_that_proves_its_name_is_reached_from_everywhere(
+    stack: Stack, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "authority", "ours")
+    with pooled(stack, pipeline, tmp_path, "transaction", tls=authority.sign("server", LOOPBACK)) as reached:
+        secure = verified(reached, authority)
+        with secure.connect() as connection:
+            assert connection.pgconn.ssl_in_use
+        secure.produce(event("00:01"), event("00:20"), b"{", at=SOON)
+        secure.run()
+        secure.produce(event("00:03"), at=SOON)
+        secure.run()
+        restate(secure, "00:00", "00:15")
+        assert hits(secure) == {"00:00 a.example": 2}
+        assert redrive(secure, "--reason", "not JSON").returncode == 0
+        assert secure.recount().is_right
+
+
+@pytest.mark.parametrize(
+    ("names", "is_trusted", "said"),
+    [
+        ((LOOPBACK,), False, "certificate verify failed"),
+        (("other.example",), True, "does not match host name"),
+    ],
+)
+def test_a_server_that_does_not_prove_its_name_is_refused(
+    stack: Stack, pipeline: Pipeline, tmp_path: Path, names: tuple[str, ...], is_trusted: bool, said: str
+) -> None:
+    authority, stranger = (Authority(tmp_path / name, name) for name in ("ours", "strange"))
+    with pooled(stack, pipeline, tmp_path, "session", tls=authority.sign("server", *names)) as reached:
+        result = verified(reached, authority if is_trusted else stranger).submit()
+    assert result.returncode == EXIT_NEEDS_ATTENTION, result.stdout + result.stderr
+    assert said in result.stdout
+    assert "correct POSTGRES_URL" in result.stdout
