@@ -1,9 +1,14 @@
 """The forms of manual runs."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
 from airflow.sdk import Param
 
+from web_traffic.errors import NeedsAttention
 from web_traffic.reasons import Reason
-from web_traffic.window_length import WINDOW_MINUTES
+from web_traffic.window_length import WINDOW_MINUTES, window_start
 
 RESTATE_PARAMS = {
     "restate_from": Param(
@@ -74,3 +79,41 @@ PARAMS = {
     ),
 }
 """All parameters of the DAG `web_traffic`; a scheduled run has the defaults."""
+
+
+def check_form(asked: Mapping[str, Any]) -> None:
+    """Raise `NeedsAttention`, in the words of the form, for entries that contradict each other or can't be meant."""
+    given = {name: _TITLES[name] for name, value in asked.items() if value and name in _TITLES}
+    start, end = (asked.get(name) for name in ("restate_from", "restate_to"))
+    if bool(start) != bool(end):
+        raise NeedsAttention(
+            f"the form has only {_listed(given, 'restate_from', 'restate_to')}: give both, or neither"
+        )
+    for name, value in (("restate_from", start), ("restate_to", end)):
+        if value and (at := datetime.fromisoformat(value).astimezone(UTC)) != window_start(at):
+            raise NeedsAttention(
+                f"{_TITLES[name]}: {value} must be a multiple of {WINDOW_MINUTES} minutes, "
+                f"such as {window_start(at).isoformat()}"
+            )
+    if start and end and datetime.fromisoformat(start) >= datetime.fromisoformat(end):
+        raise NeedsAttention(f"{_TITLES['restate_from']} must be earlier than {_TITLES['restate_to']}")
+    if asked.get("close_idle_windows") and start:
+        raise NeedsAttention(
+            f"{_TITLES['close_idle_windows']} restates the windows that are still open: leave out "
+            f"{_listed(given, 'restate_from', 'restate_to')}, or untick it"
+        )
+    if asked.get("dry_run") and (sent := _listed(given, "redrive_reasons", "redrive_since")):
+        raise NeedsAttention(f"{_TITLES['dry_run']} changes nothing: leave out {sent}, or untick it")
+    restates = bool(start or asked.get("close_idle_windows"))
+    if restates and (live := _listed(given, "rebuild_checkpoint", "accept_data_loss")):
+        raise NeedsAttention(
+            f"{live}: this is for a run that counts new events, and the form asks for a restatement. "
+            "Trigger the DAG once for each"
+        )
+
+
+def _listed(given: Mapping[str, str], *names: str) -> str:
+    return " and ".join(f"'{given[name]}'" for name in names if name in given)
+
+
+_TITLES = {name: str(param.schema["title"]) for name, param in PARAMS.items()}

@@ -14,6 +14,7 @@ from web_traffic_airflow.connections import open_database
 from web_traffic_airflow.links import RestatementLink
 from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.operators import LARGE_RUN, SparkJobOperator
+from web_traffic_airflow.params import check_form
 
 BACKFILL = "backfill"
 WAITING = ("queued", "running")
@@ -25,7 +26,7 @@ def asks_for_restatement(run_type: str, params: Mapping[str, Any]) -> bool:
     """Whether a run of the live DAG is to restate instead; raises `NeedsAttention` for a dry run of the live work."""
     asked = any(params.get(name) for name in ("restate_from", "restate_to", "close_idle_windows"))
     if params.get("dry_run") and run_type != BACKFILL and not asked:
-        raise NeedsAttention("dry_run is for restatements only: give restate_from and restate_to, too")
+        raise NeedsAttention("Dry run is for restatements only: give 'Restate from' and 'Restate to', too")
     return asked or run_type == BACKFILL
 
 
@@ -43,6 +44,7 @@ class RestateOperator(SparkJobOperator):
         """Submit, wait, and read the summary in `etl.run`, or take the share that a neighbour has left."""
         from web_traffic.warehouse.ledger import run_summary, take_share
 
+        check_form(context["params"])
         dag_run = context["dag_run"]
         name = run_name(dag_run.dag_id, dag_run.run_id)
         with open_database() as connection:

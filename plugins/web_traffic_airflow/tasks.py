@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from web_traffic_airflow.connections import POSTGRES_OWNER, job_settings, open_database
 from web_traffic_airflow.naming import run_name
+from web_traffic_airflow.params import check_form
 from web_traffic_airflow.restating import asks_for_restatement
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def prepare() -> None:
 def choose(*, params: dict[str, Any] | None = None, dag_run: Any = None) -> str:
     """Decide what the run begins with: a redrive if the form asks for one, else the work itself."""
     asked = params or {}
+    check_form(asked)
     work = _work(dag_run, asked)
     return "redrive" if asked.get("redrive_reasons") or asked.get("redrive_since") else work
 
