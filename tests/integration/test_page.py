@@ -10,6 +10,7 @@ from tests.showing import HOUR, MINUTES, NOON, Shown
 from web_traffic.page.asking import reading
 from web_traffic.page.pipeline import lag, pipeline
 from web_traffic.page.restatements import restatements
+from web_traffic.page.traffic import traffic
 
 INSERT_RUN = """
     INSERT INTO etl.run (name, status, started_at, ended_at, open_before, read, rejected, future, late, superseded,
@@ -116,6 +117,13 @@ def test_pipeline_shows_runs_newest_first_page_by_page(shown: Shown) -> None:
     names = [run["name"] for run in first["runs"] + second["runs"]]
     assert names == [f"run {number}" for number in reversed(range(60))]
     assert (len(first["runs"]), second["more_before"]) == (50, None)
+
+
+def test_views_agree_until_when_windows_are_closed(shown: Shown) -> None:
+    shown.seal(NOON + 7 * MINUTES)
+    with reading(shown.reader) as connection:
+        views = [view(connection, HOUR)["sealed_until"] for view in (traffic, pipeline)]
+    assert views == [NOON + 5 * MINUTES] * 2
 
 
 def test_pipeline_shows_the_books_of_the_run_that_a_link_names(shown: Shown) -> None:

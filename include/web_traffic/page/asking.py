@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 from web_traffic.settings import Settings
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import connect
+from web_traffic.window_length import window_start
 
 statement = statements_beside(__file__)
 LIMIT = "10s"
@@ -35,3 +36,10 @@ def ask(connection: Connection, name: str, /, **parameters: object) -> list[Row]
     """Return the rows of the query `sql/<name>.sql`."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(statement(name), parameters).fetchall()
+
+
+def closing_state(connection: Connection) -> Row:
+    """Return `sealed_until`, down to the end of the last closed window, or None; and the hits of open windows."""
+    [state] = ask(connection, "state")
+    sealed_until = state["sealed_until"]
+    return state | {"sealed_until": window_start(sealed_until) if sealed_until else None}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from web_traffic.kafka import describe_topic
-from web_traffic.page.asking import Connection, Row, ask, reading
+from web_traffic.page.asking import Connection, Row, ask, closing_state, reading
 from web_traffic.page.ranges import Range
 from web_traffic.settings import Settings
 
@@ -14,7 +14,7 @@ SAME_NAME = 10
 
 def pipeline(connection: Connection, within: Range, name: str = "", before: int | None = None) -> dict[str, Any]:
     """Return the data of Pipeline. Runs called `name` come apart; with `before` the list begins after that run."""
-    [state] = ask(connection, "state")
+    state = closing_state(connection)
     any_name: dict[str, Any] = {"name": None, "kind": "live", "before": before, "listed": LISTED + 1}
     runs = ask(connection, "runs", **within.parameters(), **any_name)
     return {

@@ -3,9 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from web_traffic.page.asking import Connection, Row, ask
+from web_traffic.page.asking import Connection, Row, ask, closing_state
 from web_traffic.page.ranges import Range
-from web_traffic.window_length import WINDOW, window_start
+from web_traffic.window_length import WINDOW
 
 STACKED_HOSTS = 8
 """How many hosts have a colour of their own; the others are one series."""
@@ -18,8 +18,8 @@ def traffic(connection: Connection, within: Range, search: str = "") -> dict[str
     The range before has the same length and ends where this one begins. If this range ends in open windows, the same
     time is left out at the end of the range before.
     """
-    [state] = ask(connection, "state")
-    sealed_until = window_start(state["sealed_until"]) if state["sealed_until"] else None
+    state = closing_state(connection)
+    sealed_until = state["sealed_until"]
     closed_until = max(min(sealed_until or within.start, within.end), within.start)
     parameters = within.parameters() | {
         "search": search,
