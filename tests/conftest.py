@@ -31,6 +31,8 @@ AIRFLOW_TESTS = (
 )
 LONG_TESTS = (
     "tests/faults/",
+    "tests/integration/logins/",
+    "tests/integration/test_pooler.py",
     "tests/integration/test_redrive_faults.py",
     "tests/integration/test_restate_refusals.py",
     "tests/integration/test_cut_logs.py",

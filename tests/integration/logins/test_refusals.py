@@ -1,124 +1,23 @@
-"""A run with a login and encryption, and each way in which a broker refuses one: at once, and with its own cause."""
+"""Each way in which a broker refuses a login: at once, and with its own cause."""
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AclOperation, ResourceType
+from confluent_kafka.admin import AclOperation
 
 from local_stack import Stack
-from tests.integration.test_aggregate import EVENING, event
-from tests.issuer import CLIENT_ID, CLIENT_SECRET
-from tests.pipeline import Pipeline, make_pipeline
-from tests.redriving import AT, redrive
-from tests.restating import restate
-from tests.secured import CLIENT, PASSWORD, USER, Authority, SecuredBroker, secured_broker
-from tests.warm_spark import warm_session
+from tests.issuer import CLIENT_SECRET
+from tests.pipeline import Pipeline
+from tests.secured import PASSWORD, USER, Authority, SecuredBroker
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, KafkaRefused, KafkaUnavailable, SettingsError
 from web_traffic.jobs import aggregate
 from web_traffic.kafka import describe_topic, ensure_topic
-from web_traffic.rebuild import Start
 from web_traffic.records import require_right_to_read
 from web_traffic.settings import Settings
-from web_traffic.source import read_between, read_stream
 
-RIGHTS = (AclOperation.CREATE, AclOperation.DESCRIBE, AclOperation.READ, AclOperation.WRITE)
-"""To make the topic, and to send to it, which the tests do; the runs themselves describe and read."""
-DOORS = ("by_scram", "by_certificate", "by_keystore", "by_token")
 AT_ONCE = 5
 """Seconds: the limit for a broker that does not answer is 20."""
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredBroker]:
-    with secured_broker(tmp_path_factory.mktemp("secured")) as broker:
-        yield broker
-
-
-@pytest.fixture
-def enter(stack: Stack, broker: SecuredBroker, tmp_path: Path, numbers: Iterator[int]) -> Callable[[str], Pipeline]:
-    """Return what makes a pipeline that comes in by one of the doors."""
-    doors = {
-        "by_scram": (USER, broker.scram_url, broker.scram),
-        "by_certificate": (CLIENT, broker.tls_url, broker.mutual_tls),
-        "by_keystore": (CLIENT, broker.tls_url, broker.keystore),
-        "by_token": (CLIENT_ID, broker.token_url, broker.oidc),
-    }
-
-    def enter(door: str) -> Pipeline:
-        principal, url, login = doors[door]
-        name = f"{door}_{next(numbers)}"
-        broker.allow(principal, name, *RIGHTS)
-        environment = {"KAFKA_URL": url, "KAFKA_CONFIG": json.dumps(login), "KAFKA_TOPIC_PARTITIONS": "2"}
-        return make_pipeline(stack, name, tmp_path / "checkpoint", **environment)
-
-    return enter
-
-
-@pytest.fixture
-def by_scram(enter: Callable[[str], Pipeline]) -> Pipeline:
-    return enter("by_scram")
-
-
-@pytest.mark.parametrize("door", DOORS)
-def test_a_pipeline_that_logs_in_is_right_to_the_row(door: str, enter: Callable[[str], Pipeline]) -> None:
-    pipeline = enter(door)
-    pipeline.produce_traffic(5_000, seed=1, start=EVENING, end=EVENING + timedelta(hours=1))
-    first = pipeline.run()
-    pipeline.produce_traffic(5_000, seed=2, start=EVENING + timedelta(hours=1), end=EVENING + timedelta(hours=2))
-    second = pipeline.run()
-    assert (first["read"], second["read"]) == (5_000, 5_000)
-    assert second["emitted"] > 0
-    assert pipeline.recount().is_right
-    assert sum(pipeline.windows().values()) == first["emitted"] + second["emitted"]
-
-
-@pytest.mark.parametrize("door", DOORS)
-def test_neither_a_plan_nor_an_error_nor_the_settings_show_what_logs_in(
-    door: str, enter: Callable[[str], Pipeline], capfd: pytest.CaptureFixture[str]
-) -> None:
-    pipeline = enter(door)
-    settings, spark = pipeline.settings, warm_session()
-    pipeline.produce(event("00:01"))
-    topic = describe_topic(settings)
-    batch = read_between(spark, settings, topic.first_offsets, topic.end_offsets).load()
-    assert batch.count() == 1
-    batch.explain("extended")
-    stream = read_stream(spark, settings, Start(None, None, {}), {})
-    stream.explain("extended")
-    shown = [str(stream._jdf.queryExecution().toString()), str(batch._jdf.queryExecution().toString())]
-    shown += [stream._jdf.queryExecution().logical().treeString(), repr(settings), *capfd.readouterr()]
-    key = settings.kafka_config.get("ssl.key.location")
-    secrets = [PASSWORD[:12], CLIENT_SECRET, "LoginModule"] + (Path(key).read_text().splitlines()[1:2] if key else [])
-    assert [secret for secret in secrets if secret in "".join(shown)] == []
-
-
-def test_a_redrive_and_a_restatement_log_in_too(broker: SecuredBroker, by_scram: Pipeline) -> None:
-    by_scram.produce(event("00:01"), event("00:07"))
-    by_scram.produce(event("00:11", "early.example"), at=AT)
-    assert by_scram.run()["future"] == 1
-    closed = redrive(by_scram, "--reason", "from the future")
-    assert closed.returncode == EXIT_NEEDS_ATTENTION
-    assert "authorization failed; give the client the rights (ACLs) that it lacks" in closed.stderr
-    name = by_scram.settings.kafka_topic
-    rights, kind = (AclOperation.DESCRIBE, AclOperation.WRITE), ResourceType.TRANSACTIONAL_ID
-    broker.allow(USER, f"web_traffic_redrive.{name}.{name}", *rights, kind=kind)
-    assert redrive(by_scram, "--reason", "from the future").returncode == 0
-    by_scram.produce(event("00:20"))
-    by_scram.run()
-    assert restate(by_scram, "00:00", "00:15")["windows_checked"] == 3
-    assert sorted(host for _, host, _ in by_scram.windows()) == ["a.example", "a.example", "early.example"]
-    assert by_scram.recount().is_right
-
-
-def test_a_process_of_its_own_says_nothing_of_the_login(by_scram: Pipeline) -> None:
-    by_scram.produce(event("00:01"))
-    result = by_scram.cold.submit()
-    said = result.stdout + result.stderr
-    assert (result.returncode, PASSWORD[:12] in said, "LoginModule" in said) == (0, False, False)
 
 
 def refused(broker: SecuredBroker, name: str) -> tuple[str, dict[str, str], str]:
