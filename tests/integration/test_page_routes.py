@@ -1,9 +1,13 @@
 """What the page's routes answer when something is not as it should be. Who may call them: see tests/browser."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 from airflow.sdk.exceptions import AirflowNotFoundException
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from local_stack import Stack
@@ -62,6 +66,52 @@ def test_a_range_that_can_not_be_shown_is_refused_with_the_reason(client: TestCl
         400,
         "range=2h: give one of 1h, 6h, 24h, 7d, or from and to",
     )
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("from=0001-01-01T00:00:00Z&to=0001-01-02T00:00:00Z", "from and to must lie in the years 1971 to 2199"),
+        ("from=9999-12-31T00:00:00Z&to=9999-12-31T23:00:00-05:00", "from and to must lie in the years 1971 to 2199"),
+        ("from=yesterday&to=2026-03-29T00:00:00Z", "from: Input should be a valid datetime"),
+        ("search=%00", "a parameter can't be used: "),
+    ],
+)
+def test_a_parameter_that_can_not_be_used_is_named(
+    client: TestClient, pipeline: Pipeline, query: str, said: str
+) -> None:
+    use(**pipeline.environment)
+    status, found = detail(client, f"/api/traffic?{query}")
+    assert (status, found.startswith(said)) == (400, True), found
+
+
+ANY_TEXT = st.text(max_size=20)
+ANY_NUMBER = st.integers(-(2**70), 2**70).map(str)
+PARAMETERS = {
+    **dict.fromkeys(("range", "from", "to", "before_time"), ANY_TEXT | st.datetimes().map(datetime.isoformat)),
+    **dict.fromkeys(("search", "run", "reason", "before_topic"), ANY_TEXT),
+    **dict.fromkeys(("before", "before_partition", "before_offset"), ANY_TEXT | ANY_NUMBER),
+}
+
+
+@settings_of_hypothesis(max_examples=500, deadline=None, suppress_health_check=[*HealthCheck])
+@given(
+    path=st.sampled_from(("traffic", "pipeline", "quality", "alerts", "restatements", "rejected", "rejected.ndjson")),
+    parameters=st.fixed_dictionaries({}, optional=PARAMETERS),
+)
+def test_no_parameter_makes_the_page_fail(
+    client: TestClient, pipeline: Pipeline, path: str, parameters: dict[str, str]
+) -> None:
+    use(**pipeline.environment)
+    answer = client.get(f"/api/{path}", params=parameters)
+    assert answer.status_code in (200, 400), (answer.status_code, answer.text)
+    assert answer.status_code == 200 or answer.json()["detail"]
+
+
+def test_no_cache_keeps_values_that_were_rejected(client: TestClient, pipeline: Pipeline) -> None:
+    use(**pipeline.environment)
+    kept = [client.get(f"/api/{path}").headers["cache-control"] for path in ("rejected", "rejected.ndjson", "traffic")]
+    assert kept == ["no-store", "no-store", "no-cache"]
 
 
 def test_a_connection_that_is_missing_is_named(client: TestClient) -> None:

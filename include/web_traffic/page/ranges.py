@@ -9,6 +9,8 @@ from web_traffic.window_length import EPOCH, WINDOW
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 PRESETS = {"1h": HOUR, "6h": 6 * HOUR, "24h": DAY, "7d": 7 * DAY}
 LONGEST = 366 * DAY
+YEARS = range(1971, 2200)
+"""The years that a range may lie in: the range before it must be a time, too."""
 
 
 class BadRange(ValueError):
@@ -36,6 +38,8 @@ class Range:
             start, end = now - PRESETS[preset], now
         if start is None or end is None:
             raise BadRange("give both from and to")
+        if not all(at.year in YEARS for at in (start, end)):
+            raise BadRange(f"from and to must lie in the years {YEARS[0]} to {YEARS[-1]}")
         start, end = _utc(start), _utc(end)
         if not timedelta(0) < end - start <= LONGEST:
             raise BadRange("from must be before to, and at most a year before it")

@@ -10,6 +10,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import requires_access_view
 from airflow.sdk.exceptions import AirflowNotFoundException
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
@@ -126,9 +127,11 @@ def show_rejected(
     reader: Reader,
     within: Within,
     before: Annotated[rejected.Cursor | None, Depends(chosen_place)],
+    response: Response,
     reason: str = "",
 ) -> dict[str, Any]:
-    """Return the view Rejected events."""
+    """Return the view Rejected events. Its values may be personal, so no cache keeps them."""
+    response.headers["Cache-Control"] = "no-store"
     with reading(reader) as connection:
         return rejected.rejected(connection, within, reason, before)
 
@@ -143,7 +146,10 @@ def download_rejected(reader: Reader, within: Within, reason: str = "") -> Respo
         yield first
         yield from lines
 
-    headers = {"Content-Disposition": 'attachment; filename="rejected_events.ndjson"'}
+    headers = {
+        "Content-Disposition": 'attachment; filename="rejected_events.ndjson"',
+        "Cache-Control": "no-store",
+    }
     return StreamingResponse(all_lines(), media_type="application/x-ndjson", headers=headers)
 
 
@@ -168,6 +174,19 @@ def explain_refusal(request: Request, error: StarletteHTTPException) -> Response
 def explain_range(_: Request, error: BadRange) -> Response:
     """Say what is wrong with the range."""
     return JSONResponse({"detail": str(error)}, 400)
+
+
+@app.exception_handler(RequestValidationError)
+def explain_parameter(_: Request, error: RequestValidationError) -> Response:
+    """Say which parameter is not what it should be."""
+    flaws = [f"{flaw['loc'][-1]}: {flaw['msg']}" for flaw in error.errors()]
+    return JSONResponse({"detail": "; ".join(flaws)}, 400)
+
+
+@app.exception_handler(psycopg.DataError)
+def explain_value(_: Request, error: psycopg.DataError) -> Response:
+    """Say that PostgreSQL can't take a value, such as a text with a NUL or a number that is too large."""
+    return JSONResponse({"detail": f"a parameter can't be used: {error.diag.message_primary or error}"}, 400)
 
 
 @app.exception_handler(psycopg.OperationalError)
