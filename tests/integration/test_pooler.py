@@ -17,9 +17,9 @@ from tests.integration.test_fence import submitted
 from tests.pipeline import RUN_LIMIT_SECONDS, Pipeline
 from tests.poolers import pooled
 from tests.redriving import redrive
-from tests.restating import hits, interval, restate, restating
+from tests.restating import hits, restate
 from tests.secured import Authority
-from web_traffic.errors import EXIT_NEEDS_ATTENTION, Fenced, RunInProgress
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, RunInProgress
 from web_traffic.page.asking import reading
 from web_traffic.page.pipeline import pipeline as page
 from web_traffic.page.ranges import Range
@@ -116,23 +116,6 @@ def test_a_run_that_lost_its_lock_behind_a_pooler_is_refused(shared: Pipeline) -
     assert "run 1 was refused: the pipeline belongs to run 2 (successor)" in output
     shared.run()
     assert list(shared.windows().values()) == [1]
-
-
-def test_a_restatement_that_lost_its_lock_and_lives_on_is_refused(pipeline: Pipeline) -> None:
-    pipeline.produce(event("00:01"), event("00:20"), at=SOON)
-    pipeline.run()
-    pipeline.produce(event("00:03"), at=SOON)
-    with stopped_at(restating(pipeline), "restatement staged", **interval("00:00", "00:15")) as zombie:
-        with pipeline.connect() as connection:
-            connection.execute(END_LOCKS)
-        restate(pipeline, "00:00", "00:05")
-        before = pipeline.query("SELECT * FROM etl.restatement")
-        zombie.go_on()
-        exit_code, output = zombie.wait()
-    assert exit_code == EXIT_NEEDS_ATTENTION, output
-    assert f"{Fenced.__name__}: restatement 2 was refused: a later one has begun" in output
-    assert pipeline.query("SELECT * FROM etl.restatement") == before
-    assert hits(pipeline) == {"00:00 a.example": 2}
 
 
 def test_statement_mode_is_refused_with_the_mode_that_works(stack: Stack, pipeline: Pipeline, tmp_path: Path) -> None:

@@ -146,8 +146,8 @@ def test_one_that_has_lost_its_lock_and_lives_on_can_not_write(late: Pipeline) -
         with unchanged(late):
             zombie.go_on()
             exit_code, output = zombie.wait()
-    assert exit_code == 1, output
-    assert "AdminShutdown: terminating connection due to administrator command" in output.splitlines()
+    assert exit_code == EXIT_NEEDS_ATTENTION, output
+    assert "Fenced: restatement 2 was refused: a later one has begun since" in output
     assert hits(late) == NEW | {"00:00 a.example": 3}
 
 

@@ -10,8 +10,8 @@ MUTANTS = (
         f"{DOMAIN}/restatement/sql/lock_restatement.sql",
         " AND status = 'running'",
         "",
-        "integration/test_pooler.py",
-        "test_a_restatement_that_lost_its_lock_and_lives_on_is_refused",
+        "integration/test_restate_refusals.py",
+        "test_one_that_has_lost_its_lock_and_lives_on_can_not_write",
     ),
     Mutant(
         "redriven records lack the id of the redrive",
