@@ -81,9 +81,22 @@ def test_limits_and_time_zone_hold_in_each_transaction_of_a_shared_session(
             names = ("lock_timeout", "statement_timeout", "TimeZone")
             shown = [connection.execute(f"SHOW {name}").fetchall()[0][0] for name in names]
             assert shown == ["30s", "30min", "UTC"]
-            for _ in range(6):  # psycopg would prepare the sixth, and the next session would not know it
-                connection.execute("SELECT %s::text", ["x"])
             connection.commit()
+
+
+def test_no_statement_is_prepared_for_a_session_that_the_next_transaction_may_not_have(
+    stack: Stack, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    with (
+        pooled(stack, pipeline, tmp_path, "transaction", size=2) as reached,
+        reached.connect() as connection,
+        reached.connect() as stranger,
+    ):
+        for _ in range(6):  # psycopg prepares a statement before it runs for the sixth time
+            connection.execute("SELECT %s::text", ["x"])
+        connection.commit()
+        stranger.execute("SELECT 1")  # its transaction takes the session that was used last
+        assert connection.execute("SELECT %s::text", ["x"]).fetchone() == ("x",)
 
 
 def test_one_lock_has_one_holder_in_shared_sessions(shared: Pipeline) -> None:

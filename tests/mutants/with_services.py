@@ -174,7 +174,7 @@ MUTANTS = (
         "prepare_threshold=None,",
         "",
         "integration/test_pooler.py",
-        "test_limits_and_time_zone_hold_in_each_transaction_of_a_shared_session",
+        "test_no_statement_is_prepared_for_a_session_that_the_next_transaction_may_not_have",
     ),
     Mutant(
         "the recount expects what an earlier version rejected",
