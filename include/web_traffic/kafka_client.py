@@ -141,6 +141,12 @@ def refusal(settings: Settings, errors: Iterable[KafkaError | None]) -> KafkaRef
     return None
 
 
+def failure(settings: Settings, error: KafkaException) -> KafkaRefused | KafkaUnavailable:
+    """Return our error for one of the client: a refusal, or that Kafka can't serve now."""
+    cause: KafkaError = error.args[0]
+    return refusal(settings, [cause]) or KafkaUnavailable(f"Kafka at {settings.kafka_url}: {cause.str()}")
+
+
 def _unverified(settings: Settings, words: str) -> str:
     found = re.search(r"://(\S+?)/", words)
     server = found[1] if found else settings.kafka_url.split(",")[0]

@@ -6,7 +6,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from web_traffic.errors import KafkaUnavailable
 from web_traffic.kafka import Topic
-from web_traffic.kafka_client import is_about_group, make_consumer, refusal
+from web_traffic.kafka_client import failure, is_about_group, make_consumer
 from web_traffic.settings import Settings
 
 NO_RECORD = (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET)  # noqa: SLF001  (those are their public names)
@@ -53,8 +53,7 @@ def read_records(
                 del waiting[partition]
                 consumer.incremental_unassign([TopicPartition(settings.kafka_topic, partition)])
     except KafkaException as error:
-        unavailable = KafkaUnavailable(f"Kafka at {settings.kafka_url}: {error.args[0].str()}")
-        raise refusal(settings, [error.args[0]]) or unavailable from error
+        raise failure(settings, error) from error
     finally:
         consumer.close()
 

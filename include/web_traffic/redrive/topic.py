@@ -14,7 +14,7 @@ from web_traffic.checkpoint import Offsets
 from web_traffic.errors import KafkaUnavailable, RedriveTakenOver, TooLarge
 from web_traffic.faults import fault_point
 from web_traffic.kafka import LATEST, Topic
-from web_traffic.kafka_client import is_about_group, make_admin, make_consumer, make_producer, refusal
+from web_traffic.kafka_client import failure, is_about_group, make_admin, make_consumer, make_producer, refusal
 from web_traffic.redrive.ledger import Place, Record, Redriven
 from web_traffic.settings import Settings
 
@@ -136,8 +136,7 @@ def redriven_records(settings: Settings, start: Offsets, tell: Callable[[str], N
             if redriven := _redriven(message):
                 yield redriven
     except KafkaException as error:
-        unavailable = KafkaUnavailable(f"Kafka at {settings.kafka_url}: {error.args[0].str()}")
-        raise refusal(settings, [error.args[0]]) or unavailable from error
+        raise failure(settings, error) from error
     finally:
         consumer.close()
 

@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack, closing
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 from psycopg.abc import PQGen
@@ -63,20 +63,6 @@ class Connection(psycopg.Connection[TupleRow]):
         calls = [f"set_config('{name}', '{value}', true)" for name, value in (IN_EACH_TRANSACTION | longest).items()]
         return f"SELECT {', '.join(calls)}".encode()
 
-    @classmethod
-    def open(cls, settings: Settings, **parameters: Any) -> Self:
-        """Connect with the login of the settings; see `connect`."""
-        connection = cls.connect(
-            **parameters,
-            user=settings.postgres_user,
-            password=settings.postgres_password,
-            autocommit=True,
-            prepare_threshold=None,  # the session of the next transaction would not have the prepared statement
-        )
-        connection.settings = settings
-        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        return connection
-
 
 def connect(settings: Settings) -> Connection:
     """Open a connection whose every wait has a limit, and whose time zone is UTC.
@@ -95,10 +81,16 @@ def connect(settings: Settings) -> Connection:
         "tcp_user_timeout": 60_000,
     }
     if "," in str(given.get("host", "")):
-        defaults["target_session_attrs"] = (
-            "read-write"  # of a primary and its standbys the primary, also after a failover
-        )
-    connection = Connection.open(settings, **defaults | given)
+        defaults["target_session_attrs"] = "read-write"  # the primary, also after a failover
+    connection = Connection.connect(
+        **defaults | given,  # type: ignore[arg-type]
+        user=settings.postgres_user,
+        password=settings.postgres_password,
+        autocommit=True,
+        prepare_threshold=None,  # the session of the next transaction would not have the prepared statement
+    )
+    connection.settings = settings
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     if connection.info.server_version >= 14_00_00:
         connection.execute("SET idle_session_timeout = 0")  # a run waits for Spark between its transactions
     connection.autocommit = False

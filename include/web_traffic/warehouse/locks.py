@@ -46,9 +46,11 @@ def take_turn(
     """
     turn = connect(connection.settings)
     try:
-        turn.execute("SELECT set_config('statement_timeout', '0', true)")  # it would cut a long wait short
-        turn.execute("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
-        turn.execute("SELECT set_config('lock_timeout', %s, true)", [f"{wait // MILLISECOND}ms"])
+        turn.execute(
+            "SELECT set_config('statement_timeout', '0', true), "  # it would cut a long wait short
+            "set_config('idle_in_transaction_session_timeout', '0', true), set_config('lock_timeout', %s, true)",
+            [f"{wait // MILLISECOND}ms"],
+        )
         turn.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
     except psycopg.errors.LockNotAvailable:
         turn.close()
