@@ -159,6 +159,15 @@ def revoked(pipeline: Pipeline, right: str) -> Iterator[None]:
             connection.execute(f"GRANT {right} TO web_traffic_writer")
 
 
+def end_locks(pipeline: Pipeline) -> None:
+    """End the sessions that hold the advisory locks of the pipeline's database, as an administrator may do."""
+    with pipeline.connect() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(l.pid) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database "
+            "WHERE l.locktype = 'advisory' AND d.datname = current_database()"
+        )
+
+
 def bound_by_permissions() -> list[str]:
     """Return what to put before a command so that permissions bind it also when it runs as root."""
     rights = "-dac_override,-dac_read_search"
@@ -173,21 +182,21 @@ def submit(application: Path = APPLICATION) -> list[str]:
 
 def make_pipeline(stack: Stack, name: str, checkpoint: Path, **environment: str) -> Pipeline:
     """Make a pipeline with an empty topic and a migrated database; `environment` overrides the stack's."""
-    environment = (
-        submit_environment(stack)
-        | {
-            "KAFKA_TOPIC": name,
-            "POSTGRES_URL": f"{stack.postgres_url.removesuffix('web_traffic')}{name}",
-            "CHECKPOINT_LOCATION": str(checkpoint),
-        }
-        | environment
-    )
     make_warehouse(stack, name)
-    pipeline = Pipeline(environment, stack.secrets.postgres_owner)
+    pipeline = Pipeline(own_environment(stack, name, checkpoint) | environment, stack.secrets.postgres_owner)
     with pipeline.owner() as connection:
         migrate(connection)
     make_topic(pipeline.settings)
     return pipeline
+
+
+def own_environment(stack: Stack, name: str, checkpoint: Path) -> dict[str, str]:
+    """Return the stack's environment with a topic, a database and a checkpoint of its own."""
+    return submit_environment(stack) | {
+        "KAFKA_TOPIC": name,
+        "POSTGRES_URL": f"{stack.postgres_url.removesuffix('web_traffic')}{name}",
+        "CHECKPOINT_LOCATION": str(checkpoint),
+    }
 
 
 def make_topic(settings: Settings) -> None:

@@ -75,10 +75,8 @@ def pooled(
 
 
 def _answers(pipeline: Pipeline) -> bool:
-    settings = pipeline.settings
-    login = {"user": settings.postgres_user, "password": settings.postgres_password, "autocommit": True}
     try:
-        psycopg.connect(settings.postgres_url, **login).close()
+        pipeline.connect().close()
     except psycopg.OperationalError:
         return False
     return True

@@ -1,6 +1,5 @@
 """PostgreSQL behind PgBouncer, and servers whose own settings would stop a run."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,36 +10,22 @@ from psycopg import sql
 
 from local_stack import Stack
 from local_stack.environment import LOOPBACK
-from tests.faults.stopped import stopped_at
 from tests.integration.test_aggregate import event
-from tests.integration.test_fence import submitted
-from tests.pipeline import RUN_LIMIT_SECONDS, Pipeline
+from tests.pipeline import Pipeline
 from tests.poolers import pooled
 from tests.redriving import redrive
 from tests.restating import hits, restate
 from tests.secured import Authority
-from web_traffic.errors import EXIT_NEEDS_ATTENTION, RunInProgress
+from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.page.asking import reading
 from web_traffic.page.pipeline import pipeline as page
 from web_traffic.page.ranges import Range
 from web_traffic.quality.rules import RULES
 from web_traffic.quality.runner import check
 from web_traffic.quality.topic import run_scope
-from web_traffic.warehouse.ledger import RunLedger
 from web_traffic.warehouse.migrate import migrate
 
 SOON = datetime(2026, 3, 29, 0, 21, tzinfo=UTC)
-END_LOCKS = (
-    "SELECT pg_terminate_backend(l.pid) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database "
-    "WHERE l.locktype = 'advisory' AND d.datname = current_database()"
-)
-
-
-@pytest.fixture
-def shared(stack: Stack, pipeline: Pipeline, tmp_path: Path) -> Iterator[Pipeline]:
-    """Return a pipeline behind PgBouncer in transaction mode."""
-    with pooled(stack, pipeline, tmp_path, "transaction") as reached:
-        yield reached
 
 
 @pytest.mark.parametrize("mode", ["session", "transaction"])
@@ -97,38 +82,6 @@ def test_no_statement_is_prepared_for_a_session_that_the_next_transaction_may_no
         connection.commit()
         stranger.execute("SELECT 1")  # its transaction takes the session that was used last
         assert connection.execute("SELECT %s::text", ["x"]).fetchone() == ("x",)
-
-
-def test_one_lock_has_one_holder_in_shared_sessions(shared: Pipeline) -> None:
-    with shared.connect() as first, shared.connect() as second:
-        RunLedger.begin(first, "first")
-        with pytest.raises(RunInProgress, match="another live run is in progress"):
-            RunLedger.begin(second, "second", wait=timedelta(milliseconds=100))
-        first.close()
-        RunLedger.begin(second, "second", wait=timedelta(seconds=10))
-
-
-def test_two_runs_at_once_follow_one_another_through_a_pooler(shared: Pipeline) -> None:
-    shared.produce(event("00:01"), event("00:07"))
-    with submitted(shared, RUN_NAME="one") as one, submitted(shared, RUN_NAME="two") as two:
-        assert [process.wait(RUN_LIMIT_SECONDS) for process in (one, two)] == [0, 0]
-    assert sorted(shared.query("SELECT read FROM etl.run")) == [(0,), (2,)]
-    assert list(shared.windows().values()) == [1]
-
-
-def test_a_run_that_lost_its_lock_behind_a_pooler_is_refused(shared: Pipeline) -> None:
-    shared.produce(event("00:01"), event("00:07"))
-    with stopped_at(shared, "offsets logged", RUN_NAME="zombie") as zombie:
-        with shared.connect() as connection:
-            connection.execute(END_LOCKS)
-        with shared.connect() as connection:
-            RunLedger.begin(connection, "successor", wait=timedelta(seconds=10))
-            zombie.go_on()
-            exit_code, output = zombie.wait()
-    assert exit_code == EXIT_NEEDS_ATTENTION, output
-    assert "run 1 was refused: the pipeline belongs to run 2 (successor)" in output
-    shared.run()
-    assert list(shared.windows().values()) == [1]
 
 
 def test_statement_mode_is_refused_with_the_mode_that_works(stack: Stack, pipeline: Pipeline, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from tests.faults.stopped import stopped_at
 from tests.integration.test_aggregate import event
-from tests.pipeline import Pipeline, make_topic
+from tests.pipeline import Pipeline, end_locks, make_topic
 from tests.restating import as_json, changes, figures, hits, interval, restate, restating, try_to_restate
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, RunInProgress
 from web_traffic.restatement.ledger import RestatementLedger
@@ -136,11 +136,7 @@ def test_killed_after_its_commit_it_leaves_the_new_table_and_the_rerun_changes_n
 
 def test_one_that_has_lost_its_lock_and_lives_on_can_not_write(late: Pipeline) -> None:
     with stopped_at(restating(late), "restatement staged", **interval("00:00", "00:15")) as zombie:
-        with late.connect() as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(l.pid) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database "
-                "WHERE l.locktype = 'advisory' AND d.datname = current_database()"
-            )
+        end_locks(late)
         late.produce(event("00:02"), at=SOON)
         assert restate(late, "00:00", "00:15")["hits_after"] == 5
         with unchanged(late):

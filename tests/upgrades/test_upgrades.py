@@ -17,9 +17,8 @@ import pytest
 from local_stack import Stack
 from local_stack.environment import LOOPBACK
 from local_stack.postgres import binaries, make_warehouse
-from local_stack.spark import submit_environment
 from tests.integration.test_aggregate import event
-from tests.pipeline import Pipeline, Windows, make_topic
+from tests.pipeline import Pipeline, Windows, make_topic, own_environment
 from tests.restating import restate
 from tests.upgrades.keep import FLAWED, Records, send
 from web_traffic.alerts import recover
@@ -61,11 +60,7 @@ def kept(request: pytest.FixtureRequest) -> Path:
 def restored(stack: Stack, kept: Path, tmp_path: Path) -> Pipeline:
     """Put the records into a topic, and database and checkpoint where the pipeline looks for them."""
     name = f"kept_{kept.name}"
-    environment = submit_environment(stack) | {
-        "KAFKA_TOPIC": name,
-        "POSTGRES_URL": f"{stack.postgres_url.removesuffix('web_traffic')}{name}",
-        "CHECKPOINT_LOCATION": str(tmp_path / "checkpoint"),
-    }
+    environment = own_environment(stack, name, tmp_path / "checkpoint")
     settings = Settings.from_environment(environment)
     make_topic(settings)
     send(settings, records_of(kept))
