@@ -12,6 +12,7 @@ from threading import Event as Stop
 from simulator.generator import Traffic
 from simulator.sending import Sender, SendingFailed, send_live
 from simulator.truth import Truth
+from web_traffic.arguments import time_argument
 from web_traffic.errors import SettingsError
 from web_traffic.settings import Settings
 
@@ -115,10 +116,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     produce.add_argument("--events", type=_whole_number, required=True, help="how many")
     produce.add_argument(
-        "--start", type=_time, help="start of the stretch, RFC 3339 (default: an hour before its end)"
+        "--start", type=time_argument, help="start of the stretch, RFC 3339 (default: an hour before its end)"
     )
     produce.add_argument(
-        "--end", type=_time, help="end of the stretch (default: now); Kafka deletes what is older than its retention"
+        "--end",
+        type=time_argument,
+        help="end of the stretch (default: now); Kafka deletes what is older than its retention",
     )
     produce.add_argument(
         "--truth", type=Path, metavar="FILE", help="write what a correct pipeline must count (NDJSON)"
@@ -126,14 +129,6 @@ def _parser() -> argparse.ArgumentParser:
     live = commands.add_parser("live", parents=[world], help="send events as they happen, until SIGTERM or Ctrl-C")
     live.add_argument("--rate", type=_events_per_second, required=True, help="events per second, on average")
     return parser
-
-
-def _time(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-01-31T12:00:00Z") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _whole_number(text: str) -> int:

@@ -4,12 +4,12 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import fill
 
 import psycopg
 
+from web_traffic.arguments import time_argument
 from web_traffic.errors import (
     EXIT_INTERRUPTED,
     EXIT_NEEDS_ATTENTION,
@@ -122,8 +122,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="TEXT",
         help="rejected for this reason; repeatable",
     )
-    which.add_argument("--since", type=_time, metavar="TIME", help="rejected at this time or later, RFC 3339")
-    which.add_argument("--until", type=_time, metavar="TIME", help="rejected before this time")
+    which.add_argument("--since", type=time_argument, metavar="TIME", help="rejected at this time or later, RFC 3339")
+    which.add_argument("--until", type=time_argument, metavar="TIME", help="rejected before this time")
     which.add_argument("--values", type=Path, metavar="FILE", help="the events in this file, with its values (NDJSON)")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the N oldest of the selected events")
     instead = parser.add_mutually_exclusive_group()
@@ -139,14 +139,6 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     if options.values and (selectors or options.limit or options.export):
         parser.error("--values selects the events: leave out --reason, --since, --until, --limit and --export")
     return options
-
-
-def _time(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-01-31T12:00:00Z") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _positive(text: str) -> int:

@@ -1,0 +1,13 @@
+"""Arguments that more than one command takes."""
+
+import argparse
+from datetime import UTC, datetime
+
+
+def time_argument(text: str) -> datetime:
+    """Read a time in RFC 3339, in UTC unless it says otherwise; raises `argparse.ArgumentTypeError`."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-01-31T12:00:00Z") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
