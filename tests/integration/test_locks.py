@@ -113,9 +113,9 @@ def test_a_wait_may_be_longer_than_a_statement_may_take(
     first: Connection, second: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live(first)
-    monkeypatch.setitem(IN_EACH_TRANSACTION, "statement_timeout", "50ms")
+    monkeypatch.setitem(IN_EACH_TRANSACTION, "statement_timeout", "1s")
     with pytest.raises(RunInProgress):
-        RunLedger.begin(second, "the second", timedelta(milliseconds=300))
+        RunLedger.begin(second, "the second", timedelta(seconds=1.5))
 
 
 def test_the_same_lock_of_another_database_is_no_hindrance(

@@ -26,6 +26,10 @@ from web_traffic.quality.topic import run_scope
 from web_traffic.warehouse.migrate import migrate
 
 SOON = datetime(2026, 3, 29, 0, 21, tzinfo=UTC)
+SLOW_INSERTS = """
+    CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END';
+    CREATE TRIGGER wait AFTER INSERT ON aggregated_web_traffic FOR EACH STATEMENT EXECUTE FUNCTION public.wait()
+"""
 
 
 @pytest.mark.parametrize("mode", ["session", "transaction"])
@@ -100,12 +104,13 @@ def test_settings_of_the_role_do_not_stop_a_run(stack: Stack, pipeline: Pipeline
             "intervalstyle": "iso_8601",
             "search_path": "nowhere",
             "default_transaction_isolation": "serializable",
-            "statement_timeout": "1ms",
+            "statement_timeout": "1s",
             "idle_session_timeout": "500ms",
             "timezone": "Asia/Kolkata",
         }.items():
             alter = sql.SQL("ALTER ROLE web_traffic_writer IN DATABASE {} SET {} = {}")
             connection.execute(alter.format(database, sql.Identifier(name), sql.Literal(value)))
+        connection.execute(SLOW_INSERTS)  # slower than the role allows
     pipeline.produce(event("00:01"), event("00:20"), at=SOON)
     pipeline.run()
     pipeline.produce(event("00:03"), at=SOON)
