@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -115,6 +116,28 @@ def test_markup_in_an_event_is_shown_as_text_and_never_run(page: Page, stack: St
         frame(page).get_by_role("link", name="Download as NDJSON").click()
     lines = download.value.path().read_text().splitlines()
     assert HOSTILE in [json.loads(line).get("value") for line in lines]
+
+
+def test_a_tooltip_is_about_the_bar_below_the_cursor(page: Page) -> None:
+    page.goto("/web-traffic/?range=1h")
+    over = page.locator(".u-over")
+    box = over.bounding_box()
+    assert box
+    width = box["width"] / 13  # an hour that begins within a window has 13
+    for share in (0.1, 0.9):
+        over.hover(position={"x": width * (3 + share), "y": 50})
+        expect(page.locator(".tooltip strong")).to_be_visible()
+        named = page.locator(".tooltip strong").inner_text()
+        start = page.evaluate("() => fetch('api/traffic?range=1h').then(a => a.json()).then(d => d.buckets[3])")
+        assert named == f"{datetime.fromtimestamp(start, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def test_a_window_that_is_not_closed_is_no_window_without_hits(page: Page) -> None:
+    page.goto("/web-traffic/?range=1h")
+    page.get_by_text("The figures as a table").click()
+    newest = page.get_by_role("table", name="Hits over time").get_by_role("row").nth(1)
+    expect(newest).to_contain_text("not closed yet")
+    assert set(newest.get_by_role("cell").all_inner_texts()[1:]) == {"\u2013"}
 
 
 def test_the_theme_is_that_of_airflow(context: BrowserContext, page: Page) -> None:

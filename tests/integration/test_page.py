@@ -8,6 +8,7 @@ import pytest
 
 from tests.showing import HOUR, MINUTES, NOON, Shown
 from web_traffic.page.asking import reading
+from web_traffic.page.overview import overview
 from web_traffic.page.pipeline import lag, pipeline
 from web_traffic.page.restatements import restatements
 from web_traffic.page.traffic import traffic
@@ -132,7 +133,53 @@ def test_pipeline_shows_the_books_of_the_run_that_a_link_names(shown: Shown) -> 
         data = pipeline(connection, HOUR, "scheduled__1")
     [run] = data["named"]
     assert (run["read"], run["emitted"], run["open_after"], run["seconds"]) == (100, 90, 9, 540)
-    assert data["delay"] == [{"at": NOON.timestamp(), "seconds": 540}]
+
+
+def test_the_delay_grows_while_no_run_succeeds(shown: Shown) -> None:
+    for minute, sealed in ((-5, -10), (2, 0), (20, 15)):
+        at = NOON + minute * MINUTES
+        shown.execute(INSERT_RUN, (f"at {minute}", at, at, NOON + sealed * MINUTES))
+    shown.execute(
+        "INSERT INTO etl.run (name, status, started_at, ended_at) VALUES ('failed', 'failed', %s, %s)",
+        (NOON + 7 * MINUTES, NOON + 8 * MINUTES),
+    )
+    with reading(shown.reader) as connection:
+        delay = pipeline(connection, HOUR)["delay"]
+    minutes = [((point["at"] - NOON.timestamp()) / 60, point["seconds"] / 60) for point in delay]
+    assert minutes[:5] == [(0, 12), (5, 10), (10, 15), (15, 20), (20, 10)]
+    assert minutes[-1] == (55, 45)
+
+
+def test_the_state_is_of_the_newest_run_and_check(shown: Shown) -> None:
+    with reading(shown.reader) as connection:
+        assert overview(connection) == {
+            **{"sealed_until": None, "open_hits": None, "newest_run": None, "newest_check": None, "late": 0},
+            "open_alerts": {"errors": 0, "warnings": 0},
+        }
+    shown.execute(INSERT_RUN, ("one", NOON, NOON, NOON), ("two", NOON + MINUTES, NOON + MINUTES, NOON + 7 * MINUTES))
+    shown.execute(
+        "INSERT INTO etl.quality_result (checked_at, run_name, run_id, table_name, rule, dimension, severity, status, "
+        "condition, checked, offenders, sample) SELECT %s, name, run_id, %s, %s, 'volume', 'warn', %s, '', 1, 0, '[]' "
+        "FROM etl.run WHERE name = %s",
+        (NOON, "aggregated_web_traffic", "old", "failed", "one"),
+        (NOON + MINUTES, "aggregated_web_traffic", "a", "warned", "two"),
+        (NOON + MINUTES, "aggregated_web_traffic", "b", "passed", "two"),
+        (NOON + 2 * MINUTES, "another_table", "c", "failed", "two"),
+    )
+    shown.execute("INSERT INTO etl.run (name, status, started_at) VALUES ('three', 'failed', %s)", (NOON,))
+    shown.seal(NOON + 7 * MINUTES)
+    with reading(shown.reader) as connection:
+        state = overview(connection)
+    assert (state["newest_run"]["name"], state["newest_run"]["status"]) == ("three", "failed")
+    check = state["newest_check"]
+    assert (check["run_name"], check["failed"], check["warned"]) == ("two", 0, 1)
+    assert (state["sealed_until"], state["open_hits"], state["late"]) == (NOON + 5 * MINUTES, 9, 2)
+    restatement = "INSERT INTO etl.run (name, status, started_at, kind, dry_run) "
+    restatement += "VALUES ('r', 'succeeded', %s, 'restate', %s)"
+    for dry_run, late in ((True, 2), (False, 0)):
+        shown.execute(restatement, (NOON, dry_run))
+        with reading(shown.reader) as connection:
+            assert overview(connection)["late"] == late
 
 
 @pytest.mark.parametrize("name", ["scheduled__1", "web_traffic/scheduled__1"])

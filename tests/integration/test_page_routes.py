@@ -55,7 +55,10 @@ def test_tables_that_no_run_has_made_yet_are_said_to_be_missing(client: TestClie
     assert detail(client, "/api/traffic") == (503, message)
 
 
-def test_a_broker_that_is_down_is_said_to_be(client: TestClient, pipeline: Pipeline) -> None:
+def test_a_broker_that_is_down_is_said_to_be(
+    client: TestClient, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web_traffic.kafka.TIMEOUT_SECONDS", 1)
     use(**pipeline.environment | {"KAFKA_URL": "127.0.0.1:1"})
     assert detail(client, "/api/lag") == (503, "no Kafka broker answers at 127.0.0.1:1: is it up?")
 
@@ -111,7 +114,17 @@ def test_no_parameter_makes_the_page_fail(
 def test_no_cache_keeps_values_that_were_rejected(client: TestClient, pipeline: Pipeline) -> None:
     use(**pipeline.environment)
     kept = [client.get(f"/api/{path}").headers["cache-control"] for path in ("rejected", "rejected.ndjson", "traffic")]
-    assert kept == ["no-store", "no-store", "no-cache"]
+    assert kept == ["no-store", "no-store", "private, no-cache"]
+
+
+@pytest.mark.parametrize("path", ["/", "/static/main.js", "/api/traffic", "/api/lag"])
+def test_what_a_browser_has_already_is_not_sent_again(client: TestClient, pipeline: Pipeline, path: str) -> None:
+    use(**pipeline.environment)
+    first = client.get(path)
+    again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    assert "default-src 'none'" in again.headers["Content-Security-Policy"]
+    assert client.get(path, headers={"If-None-Match": '"another"'}).content == first.content
 
 
 def test_a_connection_that_is_missing_is_named(client: TestClient) -> None:

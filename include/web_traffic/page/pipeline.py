@@ -1,6 +1,6 @@
 """The view Pipeline: lag, delay, and each run with its books."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from web_traffic.kafka import describe_topic
@@ -19,7 +19,6 @@ def pipeline(connection: Connection, within: Range, name: str = "", before: int 
     runs = ask(connection, "runs", **within.parameters(), **any_name)
     return {
         **state,
-        "now": datetime.now(UTC),
         "start": within.start,
         "end": within.end,
         "bucket_seconds": within.bucket / timedelta(seconds=1),

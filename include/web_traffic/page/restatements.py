@@ -7,6 +7,7 @@ from web_traffic.page.pipeline import runs_called
 from web_traffic.page.ranges import Range
 
 LISTED = 100
+SHOWN = ("run_id", "name", "status", "dry_run", "windows_changed")
 
 
 def restatements(connection: Connection, within: Range, name: str = "") -> dict[str, Any]:
@@ -20,6 +21,6 @@ def restatements(connection: Connection, within: Range, name: str = "") -> dict[
         "start": within.start,
         "end": within.end,
         "runs": runs,
-        "run": {key: shown[0][key] for key in ("run_id", "name")} if shown else None,
+        "run": {key: shown[0][key] for key in SHOWN} if shown else None,
         "changes": ask(connection, "restated_rows", run_id=shown[0]["run_id"], listed=LISTED) if shown else [],
     }

@@ -1,24 +1,29 @@
 """The page's routes. Each of them, static files too, is behind Airflow's login and its right to see plugins."""
 
 import logging
-from datetime import UTC, datetime
+import os
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
 import psycopg
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_view
+from airflow.models.dag import DagModel
 from airflow.sdk.exceptions import AirflowNotFoundException
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from sqlalchemy import select
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from web_traffic.errors import KafkaUnavailable, NeedsAttention
-from web_traffic.page import pipeline, quality, rejected, restatements, traffic
+from web_traffic.page import overview, pipeline, quality, rejected, restatements, traffic
 from web_traffic.page.asking import reading
 from web_traffic.page.ranges import BadRange, Range
-from web_traffic.settings import Settings
+from web_traffic.settings import AlertSettings, Settings
 from web_traffic_airflow.connections import POSTGRES_READER, job_settings
 
 log = logging.getLogger(__name__)
@@ -32,11 +37,22 @@ HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
-    "Cache-Control": "no-cache",
+    "Cache-Control": "private, no-cache",
 }
+
+
+class Tagged(JSONResponse):
+    """JSON with an entity tag, so that a browser that has it already is answered by 304."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """Take what `JSONResponse` takes."""
+        super().__init__(*arguments, **named)
+        self.headers["ETag"] = f'"{sha256(self.body).hexdigest()}"'
+
 
 app = FastAPI(
     title="Web traffic",
+    default_response_class=Tagged,
     dependencies=[Depends(requires_access_view(AccessView.PLUGINS))],
     openapi_url=None,  # it would be open to all
 )
@@ -79,6 +95,17 @@ def static(name: str) -> Response:
     if name not in FILES:
         raise HTTPException(404, "no such file")
     return FileResponse(FILES[name])
+
+
+@app.get("/api/state")
+def show_state(reader: Reader, airflow: SessionDep) -> dict[str, Any]:
+    """Return the state of the pipeline at this moment, with the project's DAGs that are paused."""
+    mine = DagModel.dag_id.startswith("web_traffic", autoescape=True)
+    paused = select(DagModel.dag_id).where(mine, DagModel.is_paused, ~DagModel.is_stale).order_by(DagModel.dag_id)
+    deadline = AlertSettings.from_environment(os.environ).run_deadline
+    with reading(reader) as connection:
+        state = overview.overview(connection)
+    return state | {"paused": airflow.scalars(paused).all(), "run_deadline_seconds": deadline / timedelta(seconds=1)}
 
 
 @app.get("/api/traffic")
@@ -155,8 +182,11 @@ def download_rejected(reader: Reader, within: Within, reason: str = "") -> Respo
 
 @app.middleware("http")
 async def add_headers(request: Request, call_next: Any) -> Response:
-    """Let the page load nothing from elsewhere, and nobody else frame it."""
+    """Let the page load nothing from elsewhere or twice, and nobody else frame it."""
     response: Response = await call_next(request)
+    tag = response.headers.get("ETag")
+    if tag and tag in request.headers.get("If-None-Match", ""):
+        response = Response(status_code=304, headers={"ETag": tag})
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response

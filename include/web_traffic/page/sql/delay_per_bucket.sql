@@ -1,11 +1,36 @@
--- Seconds that sealed_until was behind the clock when a run had ended; the largest of each bucket. `at` is in seconds
--- since 1970.
+-- Seconds that closed windows were behind the clock, the largest of each bucket: they are the furthest behind when a run
+-- is about to end, or at the end of a bucket without one. `at` is in seconds since 1970.
+WITH runs AS (
+    SELECT started_at, ended_at, sealed_until FROM etl.run
+    WHERE kind = 'live' AND status = 'succeeded' AND sealed_until > '-infinity'
+),
+
+marks AS (
+    SELECT ended_at AS at, sealed_until FROM runs
+    WHERE started_at >= %(range_start)s AND ended_at < %(range_end)s
+    UNION ALL
+    (
+        SELECT cast(%(range_start)s AS timestamptz) AS at, sealed_until FROM runs
+        WHERE started_at < %(range_start)s
+        ORDER BY started_at DESC
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT least(start + %(bucket)s, now()) AS at, NULL AS sealed_until
+    FROM generate_series(%(range_start)s, least(%(range_end)s, now()) - interval '1 microsecond', %(bucket)s) AS start
+),
+
+known AS (
+    SELECT
+        at AS until,
+        max(sealed_until) OVER (ORDER BY at, sealed_until ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS sealed_until
+    FROM marks
+)
+
 SELECT
-    extract(EPOCH FROM date_bin(%(bucket)s, started_at, '1970-01-01 00:00Z'))::bigint AS at,
-    max(extract(EPOCH FROM ended_at - sealed_until))::double precision AS seconds
-FROM etl.run
-WHERE
-    started_at >= %(range_start)s AND started_at < %(range_end)s
-    AND kind = 'live' AND status = 'succeeded' AND sealed_until > '-infinity'
+    extract(EPOCH FROM date_bin(%(bucket)s, until - interval '1 microsecond', '1970-01-01 00:00Z'))::bigint AS at,
+    max(extract(EPOCH FROM until - sealed_until))::double precision AS seconds
+FROM known
+WHERE sealed_until IS NOT NULL AND until > %(range_start)s
 GROUP BY at
 ORDER BY at;

@@ -16,6 +16,8 @@ SELECT
     emitted,
     open_after,
     windows,
+    dry_run,
+    windows_changed,
     phases,
     gap,
     error,

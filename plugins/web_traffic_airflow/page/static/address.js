@@ -22,7 +22,10 @@ export function range() {
     : { range: parameter("range", "6h") };
 }
 
-/** Ask the server; raises an Error whose `status` is that of the answer (0: none came), and whose message is for people. */
+/**
+ * Ask the server. The answer has `asked_at`, the server's clock in ms since 1970. Raises an Error whose `status` is that
+ * of the answer (0: none came), and whose message is for people.
+ */
 export async function ask(path, parameters) {
   const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== "" && value !== null));
   let answer;
@@ -31,7 +34,7 @@ export async function ask(path, parameters) {
   } catch {
     throw Object.assign(new Error("Airflow's API server does not answer."), { status: 0 });
   }
-  if (answer.ok) return answer.json();
+  if (answer.ok) return { ...(await answer.json()), asked_at: Date.parse(answer.headers.get("Date")) };
   const { detail } = await answer.json().catch(() => ({ detail: answer.statusText }));
   const text = Array.isArray(detail) ? detail.map((one) => `${one.loc?.at(-1)}: ${one.msg}`).join("; ") : detail;
   throw Object.assign(new Error(text), { status: answer.status });

@@ -145,9 +145,17 @@ function drawMarks(plot, at, { marks, bucket }) {
   }
 }
 
+/** The point that the cursor is at, or -1: the nearest one, or the one whose bar the cursor is over. */
+function pointAt(plot, at, options) {
+  if (plot.cursor.left < 0) return -1;
+  if (!options.stacked) return plot.cursor.idx ?? -1;
+  const place = plot.posToVal(plot.cursor.left, "x");
+  return at.findLastIndex((start) => start <= place);
+}
+
 function showTooltip(plot, at, series, options, tooltip) {
-  const index = plot.cursor.idx;
-  tooltip.hidden = index === null || index === undefined || plot.cursor.left < 0;
+  const index = pointAt(plot, at, options);
+  tooltip.hidden = index < 0;
   if (tooltip.hidden) return;
   const unit = options.unit ?? ((value) => value.toLocaleString("en-US"));
   const rows = series.map((one, number) => ({ one, number, value: one.values[index] })).filter(({ value }) => value);

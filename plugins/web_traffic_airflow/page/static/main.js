@@ -6,6 +6,7 @@ import { pipeline } from "./pipeline.js";
 import { quality } from "./quality.js";
 import { rejected } from "./rejected.js";
 import { restatements } from "./restatements.js";
+import { showState } from "./state.js";
 import { traffic } from "./traffic.js";
 
 const VIEWS = {
@@ -91,8 +92,9 @@ function explain(error) {
   return notice(titles[error.status] ?? "Something went wrong", texts[error.status] ?? error.message, "failed");
 }
 
+const view = document.getElementById("view");
+
 async function show() {
-  const view = document.getElementById("view");
   const slow = setTimeout(
     () => view.replaceChildren(h("p", { class: "loading", role: "status" }, "Loading …")),
     SLOW_MS,
@@ -111,6 +113,13 @@ async function show() {
   }
 }
 
+/** Show the newer figures, unless that would take away what somebody reads, writes or has opened. */
+function showNews() {
+  const isBusy = view.contains(document.activeElement) || view.querySelector("details[open]") !== null;
+  if (!isBusy && getSelection().isCollapsed) show();
+}
+
 showViews();
 showRange();
 show();
+showState(document.getElementById("state"), showNews);

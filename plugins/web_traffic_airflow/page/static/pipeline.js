@@ -20,7 +20,7 @@ export async function pipeline() {
         "Closed until",
         minute(data.sealed_until),
         data.sealed_until
-          ? `${duration((Date.parse(data.now) - Date.parse(data.sealed_until)) / 1000)} ago`
+          ? `${duration((data.asked_at - Date.parse(data.sealed_until)) / 1000)} ago`
           : "no window is closed yet",
       ],
       ["Open", number(data.open_hits), "hits in windows that are not closed yet"],
@@ -47,7 +47,7 @@ export async function pipeline() {
 function lagNow(lag, data) {
   const waits =
     lag.lag && lag.planned_at
-      ? `not read since ${time(lag.planned_at)}: at most ${duration((Date.parse(data.now) - Date.parse(lag.planned_at)) / 1000)} old`
+      ? `not read since ${time(lag.planned_at)}: at most ${duration((data.asked_at - Date.parse(lag.planned_at)) / 1000)} old`
       : "";
   return [
     h("p", {}, h("strong", {}, `${number(lag.lag)} records`), ` of the topic ${lag.topic} are waiting. ${waits}`),
@@ -81,10 +81,10 @@ function lagOverTime(data) {
 }
 
 function delayOverTime(data) {
-  if (data.delay.length === 0) return notice("No run has ended in this range", "Choose a longer one.");
+  if (data.delay.length === 0) return notice("No window was closed before the end of this range", "Choose a later one.");
   return chart(
     data.delay.map((one) => one.at),
-    [{ name: "seconds between the clock and the last closed window", values: data.delay.map((one) => one.seconds) }],
+    [{ name: "between the clock and the last closed window, at most", values: data.delay.map((one) => one.seconds) }],
     {
       label: `How far the closed windows were behind the clock; at most ${duration(Math.max(...data.delay.map((one) => one.seconds)))}.`,
       bucket: data.bucket_seconds,

@@ -13,13 +13,14 @@ export async function quality() {
       notice("Nothing was checked in this range", "Each run of the DAG web_traffic applies the rules at its end."),
     ];
   const count = (status) => data.rules.filter((rule) => rule.status === status).length;
+  const idle = count("nothing to check") ? `; ${number(count("nothing to check"))} had nothing to check` : "";
   const series = [
     { name: "warnings", values: data.warned, colour: "--warn" },
     { name: "errors", values: data.failed, colour: "--bad" },
   ];
   return [
     tiles(
-      ["Passed", number(count("passed")), `of ${number(data.rules.length)} rules, at their newest check`],
+      ["Passed", number(count("passed")), `of ${number(data.rules.length)} rules, at their newest check${idle}`],
       ["Warnings", number(count("warned")), "rules that find offenders, and fail nothing"],
       ["Errors", number(count("failed")), "rules that have failed a run", count("failed") ? "failed" : ""],
     ),

@@ -56,13 +56,25 @@ export async function restatements() {
 
 const signed = (value) => (value > 0 ? `+${number(value)}` : number(value));
 
+/** Why a run has left no rows to show, as a title and a sentence. */
+function withoutRows(run) {
+  if (run.status === "running") return ["Not known yet", "The run is still at work."];
+  if (run.status === "failed") return ["Nothing was changed", "The run failed; its error says why."];
+  if (run.dry_run && run.windows_changed > 0)
+    return [
+      `${number(run.windows_changed)} rows would change`,
+      "It was a dry run, so the table is as it was. The task's log lists the largest differences.",
+    ];
+  return ["No changes", "The windows were counted again and have the same hits."];
+}
+
 function changes(data) {
   const link = airflowRun(data.run.name);
   return section(
     `Changes by run ${data.run.run_id}`,
     link && h("p", {}, h("a", { href: link, "data-airflow": true }, "Open in Airflow")),
     data.changes.length === 0
-      ? notice("No changes", "The windows were counted again and have the same hits.")
+      ? notice(...withoutRows(data.run))
       : table(
           "Changed rows, the largest differences first",
           [

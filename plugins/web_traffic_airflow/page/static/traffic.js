@@ -9,7 +9,7 @@ export async function traffic() {
   const search = parameter("search");
   const series = data.series.map(({ host, hits }) => ({
     name: host ?? "all other hosts",
-    values: hits,
+    values: isSplit() ? hits.map((count, index) => (count === 0 && isOpen(data, index) ? null : count)) : hits,
     isRest: host === null,
   }));
   return [
@@ -44,6 +44,9 @@ export async function traffic() {
     ),
   ];
 }
+
+/** Whether windows of a bucket are not closed yet: what is counted of them so far is not all. */
+const isOpen = (data, index) => (data.buckets[index] + data.bucket_seconds) * 1000 > Date.parse(data.closed_until);
 
 function bucketName(data) {
   if (data.bucket_seconds === data.window_seconds) return `${data.window_seconds / 60}-minute window`;
@@ -97,7 +100,7 @@ function hitsChart(data, series) {
 /** What restatements have made of each bucket: hits before, and hits since. */
 function restated(data, series) {
   const place = new Map(data.buckets.map((at, index) => [at, index]));
-  const since = (at) => series.reduce((sum, one) => sum + one.values[place.get(at)], 0);
+  const since = (at) => series.reduce((sum, one) => sum + (one.values[place.get(at)] ?? 0), 0);
   return new Map(
     data.restated.map(({ at, hits }) => [
       at,
@@ -110,10 +113,11 @@ const iso = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 16);
 
 function figures(data, series) {
   const rows = data.buckets.map((at, index) => ({ at, index })).reverse();
+  const counted = (count, row) => (count === 0 && isOpen(data, row.index) ? "–" : number(count));
   const columns = [
-    ["Window (UTC)", (row) => time(row.at).slice(0, 16)],
-    ["All", (row) => number(series.reduce((sum, one) => sum + one.values[row.index], 0)), "number"],
-    ...series.map((one) => [one.name, (row) => number(one.values[row.index]), "number"]),
+    ["Window (UTC)", (row) => time(row.at).slice(0, 16) + (isOpen(data, row.index) ? ", not closed yet" : "")],
+    ["All", (row) => counted(series.reduce((sum, one) => sum + (one.values[row.index] ?? 0), 0), row), "number"],
+    ...series.map((one) => [one.name, (row) => counted(one.values[row.index] ?? 0, row), "number"]),
   ];
   const box = h("details", {}, h("summary", {}, "The figures as a table"));
   box.addEventListener("toggle", () => box.append(table("Hits over time", columns, rows)), { once: true });

@@ -1,0 +1,47 @@
+-- What is going on at this moment, in one row: the newest live run, the newest check of the result table, the outcomes
+-- of that check, open incidents, and late events since the newest restatement.
+WITH newest AS (
+    SELECT name, status, started_at FROM etl.run WHERE kind = 'live' ORDER BY run_id DESC LIMIT 1
+),
+
+checked AS (
+    SELECT q.checked_at, q.run_name
+    FROM etl.quality_result AS q
+    LEFT JOIN etl.run AS r ON q.run_id = r.run_id
+    WHERE q.table_name = 'aggregated_web_traffic' AND r.kind IS DISTINCT FROM 'restate'
+    ORDER BY q.result_id DESC
+    LIMIT 1
+),
+
+outcomes AS (
+    SELECT
+        count(*) FILTER (WHERE q.status = 'failed') AS failed,
+        count(*) FILTER (WHERE q.status = 'warned') AS warned
+    FROM checked AS c
+    INNER JOIN etl.quality_result AS q
+        ON c.checked_at = q.checked_at AND c.run_name = q.run_name AND q.table_name = 'aggregated_web_traffic'
+),
+
+alerts AS (
+    SELECT
+        count(*) FILTER (WHERE severity = 'error') AS errors,
+        count(*) FILTER (WHERE severity = 'warning') AS warnings
+    FROM etl.alert
+    WHERE resolved_at IS NULL
+),
+
+restated AS (
+    SELECT run_id FROM etl.run
+    WHERE kind = 'restate' AND status = 'succeeded' AND NOT dry_run
+    ORDER BY run_id DESC
+    LIMIT 1
+)
+
+SELECT
+    (SELECT to_jsonb(newest.*) FROM newest) AS newest_run,
+    (SELECT to_jsonb(checked.*) || to_jsonb(outcomes.*) FROM checked CROSS JOIN outcomes) AS newest_check,
+    (SELECT to_jsonb(alerts.*) FROM alerts) AS open_alerts,
+    (
+        SELECT coalesce(sum(r.late), 0)::bigint FROM etl.run AS r
+        WHERE r.kind = 'live' AND r.run_id > coalesce((SELECT restated.run_id FROM restated), 0)
+    ) AS late;

@@ -1,0 +1,58 @@
+"""The state of the pipeline on top of every view of the page."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.pipeline import Pipeline
+
+
+@pytest.fixture
+def failed_run(traffic: Pipeline) -> Iterator[str]:
+    """Put a failed run with an open alert and late events behind the newest one, and take it away again."""
+    with traffic.owner() as connection:
+        connection.execute(
+            "INSERT INTO etl.run (name, status, started_at, ended_at, late, error) "
+            "VALUES ('web_traffic/failed', 'failed', now(), now(), 7, 'why')"
+        )
+        connection.execute(
+            "INSERT INTO etl.alert (key, severity, title, error, next_step, links, failure_ids, first_at, last_at, "
+            "channels, unsent) VALUES ('browser', 'error', 'it failed', 'why', 'do', '{}', '{x}', now(), now(), "
+            "'{email}', '{}')"
+        )
+    yield "web_traffic/failed"
+    with traffic.owner() as connection:
+        connection.execute("DELETE FROM etl.alert WHERE key = 'browser'")
+        connection.execute("DELETE FROM etl.run WHERE name = 'web_traffic/failed'")
+
+
+@pytest.mark.parametrize("view", ["traffic", "alerts"])
+def test_what_is_wrong_stands_on_top_of_every_view(page: Page, failed_run: str, view: str) -> None:
+    page.goto(f"/web-traffic/?view={view}")
+    state = page.get_by_role("group", name="State of the pipeline")
+    expect(state.locator(".failed")).to_contain_text(["The newest run has failed", "1 open alert"])
+    expect(state.get_by_role("link", name=re.compile("^Closed until 20"))).to_be_visible()
+    expect(state.get_by_text(re.compile("as of [0-9:]{8} UTC"))).to_be_visible()
+    expect(state.get_by_text("7 late events since the newest restatement")).to_be_visible()
+    state.get_by_role("link", name="The newest run has failed").click()
+    expect(page.locator(".run")).to_contain_text(failed_run)
+
+
+def test_the_state_renews_itself_and_the_view_follows_a_new_run(page: Page, request: pytest.FixtureRequest) -> None:
+    page.clock.install()
+    page.goto("/web-traffic/?view=pipeline")
+    state = page.get_by_role("group", name="State of the pipeline")
+    expect(state.get_by_text(re.compile("^Checked .* ago$"))).to_be_visible()
+    expect(state.get_by_text("The newest run has failed")).to_be_hidden()
+    name = request.getfixturevalue("failed_run")
+    page.clock.run_for(31_000)
+    expect(state.get_by_text("The newest run has failed")).to_be_visible()
+    expect(page.get_by_role("table", name="Runs, newest first")).to_contain_text(name)
+
+
+def test_a_paused_dag_is_said_to_be_paused(page: Page) -> None:
+    page.goto("/web-traffic/")
+    state = page.get_by_role("group", name="State of the pipeline")
+    expect(state.get_by_text("web_traffic_restatement is paused")).to_be_visible()
