@@ -13,7 +13,7 @@ from simulator.generator import Traffic
 from simulator.sending import Sender, SendingFailed, send_live
 from simulator.truth import Truth
 from web_traffic.arguments import time_argument
-from web_traffic.errors import SettingsError
+from web_traffic.errors import NeedsAttention, TryAgain
 from web_traffic.settings import Settings
 
 _GIVE_UP_AFTER = timedelta(seconds=60)
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         settings = Settings.from_environment()
         _produce(settings, traffic, options) if options.command == "produce" else _live(settings, traffic, options)
-    except (SettingsError, SendingFailed, ValueError, OSError) as error:
+    except (TryAgain, NeedsAttention, SendingFailed, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:

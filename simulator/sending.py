@@ -4,10 +4,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from threading import Event as Stop
 
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException, Message, TopicCollection
 
 from simulator.generator import Event, Traffic
-from web_traffic.kafka_client import make_producer
+from web_traffic.kafka_client import asking, make_producer
 from web_traffic.settings import Settings
 
 _ANSWER_SECONDS = 10
@@ -28,7 +28,7 @@ _PRODUCER = {
 
 
 class SendingFailed(Exception):
-    """Kafka could not be reached, or did not take all events; the message says which, and what to do."""
+    """Kafka did not take all events; the message says how many are missing, and why."""
 
 
 class Sender:
@@ -39,7 +39,7 @@ class Sender:
     """
 
     def __init__(self, settings: Settings, *, give_up_after: timedelta | None) -> None:
-        """Connect; raises `SendingFailed` within 10 seconds if the broker does not answer or the topic is missing.
+        """Connect; raises `KafkaUnavailable`, `KafkaRefused` or `TopicMissing` within 10 seconds.
 
         An event that Kafka has not taken after `give_up_after` counts as failed; with None it is tried for ever.
         """
@@ -55,7 +55,8 @@ class Sender:
                 "on_delivery": self._note_failure,
             },
         )
-        self._check_topic()
+        with asking(settings, _ANSWER_SECONDS) as admin:
+            admin.describe_topics(TopicCollection([self._topic]))[self._topic].result(_ANSWER_SECONDS)
 
     def send(self, event: Event, stop: Stop | None = None) -> bool:
         """Queue an event; waits while the queue is full, so memory stays bounded.
@@ -92,19 +93,6 @@ class Sender:
         if error is not None:
             self.failed += 1
             self._first_failure = self._first_failure or error.str()
-
-    def _check_topic(self) -> None:
-        try:
-            topic = self._producer.list_topics(self._topic, timeout=_ANSWER_SECONDS).topics[self._topic]
-        except KafkaException as error:
-            raise SendingFailed(
-                f"Kafka at {self._url} does not answer ({error.args[0].str()}): is it up, and is KAFKA_URL right?"
-            ) from error
-        if topic.error:
-            raise SendingFailed(
-                f"Kafka at {self._url} has no usable topic {self._topic!r} ({topic.error.str()}): "
-                "create it first, or set KAFKA_TOPIC"
-            )
 
 
 def send_live(sender: Sender, traffic: Traffic, events_per_second: float, stop: Stop) -> None:

@@ -41,7 +41,7 @@ class Settings:
     checkpoint_location: Path
     """Folder of the streaming checkpoint, on a disk that Airflow, the Spark driver and its executors share."""
     starting_offsets: str
-    """Where the first run of a checkpoint begins: `earliest` or `latest` (`STARTING_OFFSETS`)."""
+    """Where reading begins while the database is still empty: `earliest` or `latest` (`STARTING_OFFSETS`)."""
     shuffle_partitions: int
     """State partitions; fixed for the life of a checkpoint (`SHUFFLE_PARTITIONS`)."""
     max_clock_skew: timedelta

@@ -7,6 +7,7 @@ import pytest
 from confluent_kafka.admin import AclOperation
 
 from local_stack import Stack
+from simulator.sending import Sender
 from tests.issuer import CLIENT_SECRET
 from tests.pipeline import Pipeline
 from tests.secured import PASSWORD, USER, Authority, SecuredBroker
@@ -88,6 +89,13 @@ def test_a_token_that_has_expired_and_a_wrong_secret_are_refused_at_once(broker:
         assert said in str(refusal.value)
         assert CLIENT_SECRET not in str(refusal.value)
         broker.issuer.lifetime = 3600
+
+
+def test_the_simulator_says_why_it_is_refused(broker: SecuredBroker) -> None:
+    login = json.dumps(broker.scram | {"sasl.password": "wrong"})
+    settings = Settings.from_environment({"KAFKA_URL": broker.scram_url, "KAFKA_CONFIG": login})
+    with pytest.raises(KafkaRefused, match="invalid credentials"):
+        Sender(settings, give_up_after=None)
 
 
 @pytest.mark.parametrize("wrong", [{"sasl.password": "wrong"}, {"sasl.username": "nobody"}])
