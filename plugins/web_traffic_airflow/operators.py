@@ -17,7 +17,13 @@ from web_traffic.faults import fault_point
 from web_traffic_airflow.connections import SPARK, job_environment, open_database
 from web_traffic_airflow.links import RunLink
 from web_traffic_airflow.naming import run_name
-from web_traffic_airflow.submitting import JAVA_OPTIONS, NEEDS_ATTENTION, cause_in_log, with_options_of_user
+from web_traffic_airflow.submitting import (
+    JAVA_OPTIONS,
+    NEEDS_ATTENTION,
+    cause_in_log,
+    require_client_mode,
+    with_options_of_user,
+)
 
 SMALL_LAG = 200_000
 """With fewer offsets, a run ends before the optimising compiler (C2) and a parallel collector pay off."""
@@ -38,7 +44,7 @@ class SparkRunFailed(AirflowException):
 class SparkJobOperator(SparkSubmitOperator):
     """Run one of the project's Spark applications with spark-submit, in a session of its own.
 
-    `spark_default` says where (master, deploy mode) and with which properties file (`properties-file` in its extra).
+    `spark_default` says where (master) and with which properties file (`properties-file` in its extra).
     Addresses and the password reach the application through the environment of the process, never through arguments.
     """
 
@@ -52,7 +58,9 @@ class SparkJobOperator(SparkSubmitOperator):
 
     def submit(self, name: str, environment: Mapping[str, str], java_options: str) -> None:
         """Submit and wait; raises `NeedsAttention` if a person has to act, and `SparkRunFailed` for other failures."""
-        self.properties_file = BaseHook.get_connection(SPARK).extra_dejson.get("properties-file")
+        extra = BaseHook.get_connection(SPARK).extra_dejson
+        self.properties_file = extra.get("properties-file")
+        require_client_mode(extra.get("deploy-mode"), self.properties_file)
         self.conf = {JAVA_OPTIONS: with_options_of_user(java_options, self.properties_file)}
         os.environ.update(job_environment(run_name=name) | dict(environment))
         self._hook = self._get_hook()

@@ -4,9 +4,10 @@ import os
 import re
 from pathlib import Path
 
-from web_traffic.errors import EXIT_NEEDS_ATTENTION
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, SettingsError
 
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+DEPLOY_MODE = "spark.submit.deployMode"
 EXIT_OUT_OF_MEMORY = 52
 """Exit code of a JVM of Spark that ran out of memory."""
 NEEDS_ATTENTION = (EXIT_NEEDS_ATTENTION, EXIT_OUT_OF_MEMORY)
@@ -21,10 +22,22 @@ def with_options_of_user(own: str, properties_file: str | None) -> str:
 
     If the user chooses a garbage collector, ours is left out: the JVM refuses two.
     """
-    given = _given_options(properties_file)
+    given = _given(properties_file, JAVA_OPTIONS)
     if _COLLECTOR.search(given):
         own = _COLLECTOR.sub("", own)
     return " ".join(f"{own} {given}".split())
+
+
+def require_client_mode(asked: str | None, properties_file: str | None) -> None:
+    """Raise `SettingsError` if the connection or the user's properties ask for deploy mode `cluster`.
+
+    The driver finds addresses and logins in the environment of spark-submit, so it must run in that process.
+    """
+    if "cluster" in (asked, _given(properties_file, DEPLOY_MODE)):
+        raise SettingsError(
+            f"deploy mode cluster (deploy-mode in the extra of spark_default, or {DEPLOY_MODE} in Spark's properties) "
+            "would give the driver no addresses and no logins: use deploy mode client, with any master"
+        )
 
 
 def cause_in_log(log: str, exit_code: int | None) -> str:
@@ -39,10 +52,10 @@ def cause_in_log(log: str, exit_code: int | None) -> str:
     return f"spark-submit ended with exit code {exit_code}: its log says why"
 
 
-def _given_options(properties_file: str | None) -> str:
-    """Return the options in the properties file, or else in Spark's own file of defaults."""
+def _given(properties_file: str | None, name: str) -> str:
+    """Return a property of the properties file, or else of Spark's own file of defaults."""
     file = Path(properties_file) if properties_file else _defaults_file()
-    return _property(file.read_text(), JAVA_OPTIONS) if file and file.is_file() else ""
+    return _property(file.read_text(), name) if file and file.is_file() else ""
 
 
 def _defaults_file() -> Path | None:

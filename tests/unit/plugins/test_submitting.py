@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from web_traffic_airflow.submitting import cause_in_log, with_options_of_user
+from web_traffic.errors import SettingsError
+from web_traffic_airflow.submitting import cause_in_log, require_client_mode, with_options_of_user
 
 OURS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
@@ -59,3 +60,15 @@ def test_options_in_sparks_own_file_of_defaults_are_kept_too(tmp_path: Path, mon
 )
 def test_the_cause_is_the_last_line_of_the_application(log: str, exit_code: int, cause: str) -> None:
     assert cause_in_log(log, exit_code).startswith(cause)
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [("cluster", ""), (None, "spark.submit.deployMode cluster"), ("client", "spark.submit.deployMode=cluster")],
+)
+def test_a_driver_that_would_get_no_logins_is_refused(tmp_path: Path, asked: str | None, line: str) -> None:
+    file = tmp_path / "spark.conf"
+    file.write_text(f"{line}\n")
+    with pytest.raises(SettingsError, match="use deploy mode client"):
+        require_client_mode(asked, str(file))
+    require_client_mode("client", None)
