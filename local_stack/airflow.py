@@ -4,6 +4,7 @@ The DAGs get addresses and logins only from the `AIRFLOW_CONN_*` variables that 
 """
 
 import json
+import os
 import subprocess
 import sys
 import urllib.error
@@ -60,8 +61,13 @@ def environment(stack: Stack) -> dict[str, str]:
 
 
 def alert_settings(stack: Stack) -> dict[str, str]:
-    """Who gets the alerts, and where they are kept while PostgreSQL is down."""
-    return {"ALERT_EMAIL": "on-call@web-traffic.example", "ALERT_FOLDER": str(stack.home / "alerts")}
+    """Who gets the alerts, when, and where they are kept while PostgreSQL is down; the shell may add channels."""
+    return {
+        "ALERT_EMAIL": "on-call@web-traffic.example",
+        "ALERT_FOLDER": str(stack.home / "alerts"),
+        "ALERT_URLS": os.environ.get("ALERT_URLS", ""),
+        "RUN_DEADLINE": os.environ.get("RUN_DEADLINE", "1200"),
+    }
 
 
 def connections(stack: Stack) -> dict[str, dict[str, object]]:

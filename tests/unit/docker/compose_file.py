@@ -10,8 +10,10 @@ import yaml
 from local_stack.environment import REPO
 
 COMPOSE = REPO / "docker-compose.yaml"
-VARIABLE = re.compile(r"\$(?:(?P<escape>\$)|\{(?P<name>[A-Z_]+):\?make \.env, see docs/docker\.md\})")
-"""The only form of a variable in the file: one without a default, which says what to do when it is missing."""
+VARIABLE = re.compile(
+    r"\$(?:(?P<escape>\$)|\{(?P<name>[A-Z_]+):(?:\?make \.env, see docs/docker\.md|-(?P<default>[^}]*))\})"
+)
+"""The forms of a variable in the file: one that `.env` has, which says what to do when it is missing, or a default."""
 
 Service = dict[str, Any]
 
@@ -29,8 +31,14 @@ def interpolated(node: Any, values: Mapping[str, str | None]) -> Any:
     if isinstance(node, list):
         return [interpolated(value, values) for value in node]
     if isinstance(node, str):
-        return VARIABLE.sub(lambda found: "$" if found["escape"] else str(values[found["name"]]), node)
+        return VARIABLE.sub(lambda found: _value(found, values), node)
     return node
+
+
+def _value(found: re.Match[str], values: Mapping[str, str | None]) -> str:
+    if found["escape"]:
+        return "$"
+    return str(values[found["name"]]) if found["default"] is None else found["default"]
 
 
 def strings(node: Any) -> Iterator[str]:

@@ -20,10 +20,11 @@ def test_the_file_follows_the_compose_specification() -> None:
     assert result.returncode == 0, result.stdout
 
 
-def test_every_variable_is_required_and_is_one_of_the_template() -> None:
+def test_every_variable_is_one_of_the_template_or_has_a_default() -> None:
     texts = list(strings(load()))
     assert [text for text in texts if "$" in VARIABLE.sub("", text)] == []
-    used = {found["name"] for text in texts for found in VARIABLE.finditer(text) if found["name"]}
+    found = [found for text in texts for found in VARIABLE.finditer(text)]
+    used = {one["name"] for one in found if one["name"] and one["default"] is None}
     assert used <= dotenv_values(TEMPLATE).keys()
     assert used >= {one.metadata["variable"] for one in dataclasses.fields(Secrets)}
 
