@@ -18,6 +18,7 @@ import psycopg
 from local_stack import Stack
 from local_stack.postgres import make_warehouse
 from web_traffic.page.asking import Connection, reading
+from web_traffic.page.overview import overview
 from web_traffic.page.pipeline import pipeline
 from web_traffic.page.quality import alerts, quality
 from web_traffic.page.ranges import PRESETS, Range
@@ -32,6 +33,7 @@ DATA = Path(__file__).with_name("page_data.sql")
 ROWS = "SELECT count(*), max(window_end) FROM aggregated_web_traffic"
 View = Callable[[Connection, Range], Any]
 VIEWS: dict[str, View] = {
+    "The state on top": lambda connection, _: overview(connection),
     "Traffic": traffic,
     "Traffic of hosts that contain `site-1`": lambda connection, within: traffic(connection, within, "site-1"),
     "Pipeline": pipeline,

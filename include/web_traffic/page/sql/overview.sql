@@ -5,7 +5,7 @@ WITH newest AS (
 ),
 
 checked AS (
-    SELECT q.checked_at, q.run_name
+    SELECT q.result_id, q.checked_at, q.run_name
     FROM etl.quality_result AS q
     LEFT JOIN etl.run AS r ON q.run_id = r.run_id
     WHERE q.table_name = 'aggregated_web_traffic' AND r.kind IS DISTINCT FROM 'restate'
@@ -19,7 +19,9 @@ outcomes AS (
         count(*) FILTER (WHERE q.status = 'warned') AS warned
     FROM checked AS c
     INNER JOIN etl.quality_result AS q
-        ON c.checked_at = q.checked_at AND c.run_name = q.run_name AND q.table_name = 'aggregated_web_traffic'
+        ON
+            q.result_id BETWEEN c.result_id - 1000 AND c.result_id -- the results of a check stand together
+            AND c.checked_at = q.checked_at AND c.run_name = q.run_name AND q.table_name = 'aggregated_web_traffic'
 ),
 
 alerts AS (
