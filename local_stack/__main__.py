@@ -1,4 +1,4 @@
-"""Command line of the embedded stack: `python -m local_stack {setup,up,down,status,demo,screenshot}`."""
+"""Command line of the embedded stack: `python -m local_stack {setup,up,down,status,demo,airflow,screenshot}`."""
 
 import argparse
 import sys
@@ -42,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(run=_status)
     demo = commands.add_parser("demo", help="set up, start, produce an hour of traffic, show a scheduled run")
     demo.set_defaults(run=_demo)
+    airflow = commands.add_parser("airflow", help="run a command of Airflow's own command line, such as `dags list`")
+    airflow.add_argument("arguments", nargs=argparse.REMAINDER, help="what to hand to it; `--help` explains it")
+    airflow.set_defaults(run=_airflow)
     screenshot = commands.add_parser("screenshot", help="take the picture of the page that the README shows")
     screenshot.set_defaults(run=_screenshot)
     return parser
@@ -105,6 +108,12 @@ def _demo(_: argparse.Namespace) -> int:
     _set_up()
     run(Stack.load())
     return 0
+
+
+def _airflow(options: argparse.Namespace) -> int:
+    from local_stack.airflow import run_command
+
+    return run_command(Stack.load(), options.arguments)
 
 
 def _screenshot(_: argparse.Namespace) -> int:

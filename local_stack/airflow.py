@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from importlib.metadata import version
@@ -104,6 +105,12 @@ def prepare(stack: Stack) -> None:
             _migrate(stack)
         # The stamp is in the database itself, so neither can exist without the other.
         connection.execute(sql.SQL("COMMENT ON DATABASE airflow IS {}").format(migrated))
+
+
+def run_command(stack: Stack, arguments: Sequence[str]) -> int:
+    """Run a command of Airflow's own command line with the settings of the stack; returns its exit code."""
+    own = {**stack.process_environment(), **environment(stack)}
+    return subprocess.run([_executable(), *arguments], check=False, env=own).returncode
 
 
 def is_ready(stack: Stack, component: str, since: float) -> bool:

@@ -26,6 +26,7 @@ from web_traffic.warehouse.ledger import Summary, run_summary
 from web_traffic.window_length import WINDOW
 
 DAG = "web_traffic"
+RESTATEMENT_DAG = "web_traffic_restatement"
 EVENTS = 200_000
 SCHEDULE = timedelta(minutes=5)
 RUN_LIMIT_SECONDS = 180
@@ -54,6 +55,7 @@ def run(stack: Stack) -> None:
         _send_an_hour(stack)
     with airflow_api(stack) as airflow:
         airflow.unpause(DAG)
+        airflow.unpause(RESTATEMENT_DAG)
         finished = _wait_for_scheduled_run(airflow)
         tasks = airflow.task_instances(DAG, finished["dag_run_id"])
     with connect(settings) as connection:
@@ -73,6 +75,7 @@ def run(stack: Stack) -> None:
     up(stack, "traffic")
     console.print(f"\nAirflow's UI: {stack.airflow_url}   login: admin   password: {stack.secrets.airflow_admin}")
     console.print("Live traffic goes on; a run every five minutes counts it. `make down` stops everything.")
+    console.print(f"Mails are files in {stack.home / 'mail'}.")
 
 
 def _send_an_hour(stack: Stack) -> None:

@@ -80,7 +80,8 @@ def _supervisor(stack: Stack, programs: dict[str, Program]) -> Supervisor:
             raise StackError(f"The supervisor does not answer: see {stack.log_folder / 'supervisord.log'}.")
     elif not supervisor.is_current(programs.values()):
         raise StackError(
-            f"The stack in {stack.home} runs with other settings than {stack.env_file}: run `make down` first."
+            f"The stack in {stack.home} runs with other settings than {stack.env_file} or this shell has: "
+            "run `make down` first."
         )
     return supervisor
 

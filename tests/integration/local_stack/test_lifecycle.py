@@ -27,7 +27,7 @@ def test_a_second_start_leaves_everything_as_it_is(stack: Stack) -> None:
 
 def test_other_settings_than_the_running_ones_are_refused(stack: Stack) -> None:
     other = dataclasses.replace(stack, ports=dataclasses.replace(stack.ports, kafka=stack.ports.airflow))
-    with pytest.raises(StackError, match=r"runs with other settings than .*\.env: run `make down` first"):
+    with pytest.raises(StackError, match=r"runs with other settings than .*\.env or this shell has: run `make down`"):
         up(other, *SERVICES)
 
 

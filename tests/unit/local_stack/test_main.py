@@ -20,7 +20,7 @@ def test_an_error_is_one_line_on_stderr_and_exit_code_1(
     assert capsys.readouterr().err == "Port 1 is busy: set A_PORT.\n"
 
 
-@pytest.mark.parametrize("command", ["setup", "up", "down", "status", "demo"])
+@pytest.mark.parametrize("command", ["setup", "up", "down", "status", "demo", "airflow"])
 def test_every_command_is_explained(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         __main__.main(["--help"])
