@@ -163,10 +163,11 @@ def provision(stack: Stack) -> None:
     make_warehouse(stack, "web_traffic")
 
 
-def make_warehouse(stack: Stack, database: str) -> None:
-    """Make a database, without tables, for the ETL's three roles; safe to repeat."""
+def make_warehouse(stack: Stack, database: str, template: str = "template1") -> None:
+    """Make a database for the ETL's three roles, with the tables of a template; safe to repeat."""
+    guests = ("web_traffic_writer", "web_traffic_reader")
     with closing(_connect(stack, "postgres")) as connection:
-        _ensure_database(connection, database, "web_traffic_owner", ("web_traffic_writer", "web_traffic_reader"))
+        _ensure_database(connection, database, "web_traffic_owner", guests, template)
 
 
 def _connect(stack: Stack, database: str) -> psycopg.Connection:
@@ -195,10 +196,13 @@ def _limit_idle_transactions(connection: psycopg.Connection, role: str, limit: s
     connection.execute(alter.format(sql.Identifier(role), sql.Literal(limit)))
 
 
-def _ensure_database(connection: psycopg.Connection, database: str, owner: str, guests: tuple[str, ...]) -> None:
+def _ensure_database(
+    connection: psycopg.Connection, database: str, owner: str, guests: tuple[str, ...], template: str = "template1"
+) -> None:
     name = sql.Identifier(database)
     if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(owner)))
+        create = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
+        connection.execute(create.format(name, sql.Identifier(owner), sql.Identifier(template)))
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
     for guest in guests:
         connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, sql.Identifier(guest)))

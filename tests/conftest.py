@@ -10,8 +10,9 @@ from pyspark.sql import SparkSession
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from local_stack import Stack, running
+from local_stack import Stack, postgres, running
 from local_stack.airflow import PROGRAMS
+from local_stack.environment import VAR
 from local_stack.leftovers import find_processes
 from local_stack.supervisor import Supervisor
 from tests import timing
@@ -41,8 +42,17 @@ LONG_TESTS = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count what the tests start."""
+    """Count what the tests start, and let their PostgreSQL leave its files to the operating system.
+
+    It writes as before, so what is killed loses nothing; only a machine that dies would lose what is not on its disk.
+    """
     config.pluginmanager.register(timing, "timing")
+    durable = postgres.command
+
+    def command(stack: Stack) -> list[str]:
+        return [*durable(stack), *(("-c", "fsync=off") if stack.home.is_relative_to(VAR / "tests") else ())]
+
+    postgres.command = command
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,9 +4,10 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -182,12 +183,21 @@ def submit(application: Path = APPLICATION) -> list[str]:
 
 def make_pipeline(stack: Stack, name: str, checkpoint: Path, **environment: str) -> Pipeline:
     """Make a pipeline with an empty topic and a migrated database; `environment` overrides the stack's."""
-    make_warehouse(stack, name)
+    make_warehouse(stack, name, _template(stack))
     pipeline = Pipeline(own_environment(stack, name, checkpoint) | environment, stack.secrets.postgres_owner)
-    with pipeline.owner() as connection:
-        migrate(connection)
     make_topic(pipeline.settings)
     return pipeline
+
+
+@cache
+def _template(stack: Stack) -> str:
+    """Make a migrated database once in a stack, and return its name."""
+    name = "migrated"
+    make_warehouse(stack, name)
+    owner = {"POSTGRES_USER": "web_traffic_owner", "POSTGRES_PASSWORD": stack.secrets.postgres_owner}
+    with closing(connect(Settings.from_environment(own_environment(stack, name, stack.home) | owner))) as connection:
+        migrate(connection)
+    return name
 
 
 def own_environment(stack: Stack, name: str, checkpoint: Path) -> dict[str, str]:
