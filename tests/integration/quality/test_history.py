@@ -81,6 +81,16 @@ def test_a_tenfold_spike_and_a_silent_host_are_found_in_a_day_of_runs(connection
     assert vanished == {(end, "9.example") for end in results if end >= hour_is_over}
 
 
+def test_no_rule_reads_the_whole_table(connection: Connection) -> None:
+    write(connection, ordinary_days(8, seed=5))
+    read = "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'aggregated_web_traffic'"
+    end = FIRST_DAY + 5 * DAY
+    for rule in BY_NAME.values():
+        before = connection.execute(read).fetchone()
+        check(connection, [rule], Scope("test", 1, end - WINDOW, end))
+        assert connection.execute(read).fetchone() == before, rule.name
+
+
 @pytest.mark.parametrize("name", ["volume_anomaly", "hosts_vanished"])
 def test_without_an_earlier_day_there_is_nothing_to_compare_with(connection: Connection, name: str) -> None:
     write(connection, ordinary_days(1, seed=7))
