@@ -77,7 +77,10 @@ def test_a_failure_counts_once_whoever_reports_it_and_also_after_its_end(
     assert len({message.id for message in channel.messages}) == 3
 
 
-@pytest.mark.parametrize(("key", "is_explained"), [("web_traffic/aggregate", True), ("web_traffic/redrive", False)])
+@pytest.mark.parametrize(
+    ("key", "is_explained"),
+    [("web_traffic/aggregate", True), ("web_traffic/redrive", False), ("web_traffic/restate", False)],
+)
 def test_a_failure_explains_that_nothing_was_checked_unless_it_holds_up_its_own_run_only(
     connection: psycopg.Connection[Any], key: str, is_explained: bool
 ) -> None:

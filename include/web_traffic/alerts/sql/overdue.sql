@@ -1,11 +1,13 @@
 -- The time at which a live run was checked last, if it is longer ago than the deadline. Nothing is overdue before the
--- first check, or while an incident of the DAG's tasks is open: that explains why no newer run was checked. A failed
--- redrive explains nothing: it stops only its own run, and its incident may stay open for long.
+-- first check, or while an incident of the DAG's tasks is open: that explains why no newer run was checked. A redrive or
+-- a restatement that has failed explains nothing: it stops only its own run, and its incident may stay open for long.
 WITH newest AS (
-    SELECT max(q.checked_at) AS checked_at
+    SELECT q.checked_at
     FROM etl.quality_result AS q
     LEFT JOIN etl.run AS r ON q.run_id = r.run_id
     WHERE q.table_name = 'aggregated_web_traffic' AND r.kind IS DISTINCT FROM 'restate'
+    ORDER BY q.result_id DESC
+    LIMIT 1
 )
 
 SELECT n.checked_at
@@ -18,5 +20,5 @@ WHERE
             a.resolved_at IS NULL
             AND a.severity = 'error'
             AND (a.key = 'web_traffic' OR a.key LIKE 'web_traffic/%%')
-            AND a.key NOT IN ('web_traffic/standstill', 'web_traffic/redrive')
+            AND a.key NOT IN ('web_traffic/standstill', 'web_traffic/redrive', 'web_traffic/restate')
     );
