@@ -75,6 +75,15 @@ def test_an_empty_database_gets_all_migrations_in_order_and_the_second_time_none
     assert contents(owner) == made
 
 
+def test_a_server_that_is_too_old_is_refused_before_anything_is_made(
+    owner: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migration, "OLDEST_POSTGRES", 99)
+    with pytest.raises(SchemaMismatch, match=r"^PostgreSQL \d\d is too old: use 99 or newer$"):
+        migrate(owner)
+    assert owner.execute("SELECT to_regnamespace('etl')").fetchone() == (None,)
+
+
 def test_two_at_the_same_time_end_well_and_one_of_them_does_it(
     empty: Environment, owner: psycopg.Connection[Any]
 ) -> None:

@@ -19,15 +19,20 @@ from web_traffic.warehouse.locks import Lock, take_turn
 
 statement = statements_beside(__file__)
 MIGRATION_WAIT = timedelta(seconds=30)
+OLDEST_POSTGRES = 14
+"""The first version that knows SQL functions with a body in SQL's own syntax, which the migrations make."""
 
 
 def migrate(connection: Connection) -> list[str]:
     """Apply the migrations that the database lacks and return their names.
 
     One process migrates at a time, and each migration is all or nothing. Raises `SchemaMismatch` if a migration was
-    changed after it was applied, or if the database has one that this code does not know. Raises `InProgress` if
-    another process is still migrating after half a minute.
+    changed after it was applied, if the database has one that this code does not know, or if the server is too old.
+    Raises `InProgress` if another process is still migrating after half a minute.
     """
+    version = connection.info.server_version // 10_000
+    if version < OLDEST_POSTGRES:
+        raise SchemaMismatch(f"PostgreSQL {version} is too old: use {OLDEST_POSTGRES} or newer")
     with closing(take_turn(connection, Lock.MIGRATION, MIGRATION_WAIT)):
         with connection.transaction():
             connection.execute(statement("migration_table"))
