@@ -15,7 +15,8 @@ const style = (name) => getComputedStyle(document.documentElement).getPropertyVa
  * `at` are seconds since 1970, `series` a list of `{name, values}` with one value for each of them; `colour` names a
  * property of the style sheet, otherwise the palette gives one, and `isRest` that of "all others". `options`: `label`
  * for those who can't see the chart, `stacked`, `bucket` (seconds), `openFrom` (from there on windows are open), `marks`
- * (a Map from a time to a remark), `unit` (writes a value), `onZoom(from, to)`.
+ * (a Map from a time to a remark), `unit` (writes a value), `steps` (distances between values of the axis),
+ * `onZoom(from, to)`.
  */
 export function chart(at, series, options) {
   const box = h("div", { class: "plot", role: "img", "aria-label": options.label });
@@ -105,6 +106,7 @@ function settings(at, series, options, tooltip, width) {
       {
         ...axis,
         size: 56,
+        ...(options.steps && { incrs: options.steps }),
         values: (_, values) => values.map((value) => (Number.isInteger(value) ? (options.unit ?? short)(value) : "")),
       },
     ],

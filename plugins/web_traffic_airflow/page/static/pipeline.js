@@ -5,6 +5,8 @@ import { bar, h, notice, section, table, tiles } from "./dom.js";
 import { duration, minute, number, time } from "./format.js";
 
 const WENT = ["rejected", "future", "late", "superseded", "emitted", "open_after"];
+/** Distances of an axis of time, in seconds. */
+const STEPS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18_000, 36_000, 86_400, 172_800, 432_000];
 const words = (name) => name.replaceAll("_", " ");
 
 export async function pipeline() {
@@ -47,7 +49,7 @@ export async function pipeline() {
 function lagNow(lag, data) {
   const waits =
     lag.lag && lag.planned_at
-      ? `not read since ${time(lag.planned_at)}: at most ${duration((data.asked_at - Date.parse(lag.planned_at)) / 1000)} old`
+      ? `The newest batch is of ${time(lag.planned_at)}, so they are at most ${duration((data.asked_at - Date.parse(lag.planned_at)) / 1000)} old.`
       : "";
   return [
     h("p", {}, h("strong", {}, `${number(lag.lag)} records`), ` of the topic ${lag.topic} are waiting. ${waits}`),
@@ -89,6 +91,7 @@ function delayOverTime(data) {
       label: `How far the closed windows were behind the clock; at most ${duration(Math.max(...data.delay.map((one) => one.seconds)))}.`,
       bucket: data.bucket_seconds,
       unit: duration,
+      steps: STEPS,
     },
   );
 }
