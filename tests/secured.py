@@ -1,10 +1,8 @@
 """One Kafka broker with four doors: open, SASL_SSL with SCRAM, SASL_SSL with a token, SSL with a certificate."""
 
-import ipaddress
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,11 +19,11 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
-from cryptography.x509.oid import NameOID
 
+from local_stack.authority import Authority
 from local_stack.environment import LOOPBACK, Ports
 from tests.faults.brokers import running_brokers
 from tests.issuer import CLIENT_ID, CLIENT_SECRET, Issuer, running_issuer
@@ -35,49 +33,6 @@ OAUTHBEARER = "org.apache.kafka.common.security.oauthbearer"
 ALLOWED_URLS = "org.apache.kafka.sasl.oauthbearer.allowed.urls"
 CLIENT = "CN=etl-with-certificate"
 """The principal that Kafka makes of the client's certificate."""
-
-
-class Authority:
-    """A certificate authority, with a folder for what it signs."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        folder.mkdir(parents=True)
-        self._folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._subject = _name(name)
-        certificate = self._build(name, self._key.public_key(), x509.BasicConstraints(ca=True, path_length=None))
-        self.file = folder / "ca.pem"
-        self.file.write_text(_pem(certificate))
-
-    def sign(self, name: str, *hosts: str) -> tuple[Path, Path]:
-        """Return the files of a certificate and of its key, in PKCS#8."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._build(name, key.public_key(), x509.BasicConstraints(ca=False, path_length=None), *hosts)
-        files = self._folder / f"{name}.pem", self._folder / f"{name}.key"
-        files[0].write_text(_pem(certificate))
-        no_password = serialization.NoEncryption()
-        files[1].write_bytes(
-            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, no_password)
-        )
-        return files
-
-    def _build(
-        self, name: str, key: ec.EllipticCurvePublicKey, constraints: x509.BasicConstraints, *hosts: str
-    ) -> x509.Certificate:
-        now = datetime.now(UTC)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(_name(name))
-            .issuer_name(self._subject)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(constraints, critical=True)
-        )
-        if hosts:
-            builder = builder.add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), False)
-        return builder.sign(self._key, hashes.SHA256())
 
 
 @dataclass(frozen=True)
@@ -218,18 +173,3 @@ def _settings(ports: Ports, scram_port: int, tls_port: int, token_port: int) -> 
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS",
     }
-
-
-def _name(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-
-
-def _host(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)
-
-
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()

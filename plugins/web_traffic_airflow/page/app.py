@@ -9,14 +9,12 @@ from typing import Annotated, Any
 
 import psycopg
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
-from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_view
 from airflow.models.dag import DagModel
 from airflow.sdk.exceptions import AirflowNotFoundException
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
-from sqlalchemy import select
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from web_traffic.errors import KafkaUnavailable, NeedsAttention
@@ -28,6 +26,7 @@ from web_traffic_airflow.connections import POSTGRES_READER, job_settings
 
 log = logging.getLogger(__name__)
 
+DAGS = ["web_traffic", "web_traffic_restatement"]
 STATIC = Path(__file__).parent / "static"
 FILES = {path.relative_to(STATIC).as_posix(): path for path in STATIC.rglob("*") if path.is_file()}
 HEADERS = {
@@ -98,14 +97,13 @@ def static(name: str) -> Response:
 
 
 @app.get("/api/state")
-def show_state(reader: Reader, airflow: SessionDep) -> dict[str, Any]:
+def show_state(reader: Reader) -> dict[str, Any]:
     """Return the state of the pipeline at this moment, with the project's DAGs that are paused."""
-    mine = DagModel.dag_id.startswith("web_traffic", autoescape=True)
-    paused = select(DagModel.dag_id).where(mine, DagModel.is_paused, ~DagModel.is_stale).order_by(DagModel.dag_id)
+    paused = sorted(DagModel.get_paused_dag_ids(DAGS))
     deadline = AlertSettings.from_environment(os.environ).run_deadline
     with reading(reader) as connection:
         state = overview.overview(connection)
-    return state | {"paused": airflow.scalars(paused).all(), "run_deadline_seconds": deadline / timedelta(seconds=1)}
+    return state | {"paused": paused, "run_deadline_seconds": deadline / timedelta(seconds=1)}
 
 
 @app.get("/api/traffic")

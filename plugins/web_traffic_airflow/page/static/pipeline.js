@@ -6,7 +6,7 @@ import { duration, minute, number, time } from "./format.js";
 
 const WENT = ["rejected", "future", "late", "superseded", "emitted", "open_after"];
 /** Distances of an axis of time, in seconds. */
-const STEPS = [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18_000, 36_000, 86_400, 172_800, 432_000];
+const STEPS = [1, 2, 5, 10, 30, 60, 120, 240, 600, 1800, 3600, 7200, 18_000, 36_000, 86_400, 172_800, 432_000];
 const words = (name) => name.replaceAll("_", " ");
 
 export async function pipeline() {
