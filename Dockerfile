@@ -8,7 +8,8 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
     && rm -rf /var/lib/apt/lists/* \
     && install --directory --owner=airflow --group=root --mode=0770 \
-        /opt/web-traffic /var/lib/web-traffic/alerts /var/lib/web-traffic/checkpoint /var/lib/web-traffic/mail
+        /opt/web-traffic /var/lib/web-traffic/alerts /var/lib/web-traffic/checkpoint /var/lib/web-traffic/mail \
+    && install --directory --owner=airflow --group=root --mode=0775 /var/lib/web-traffic/tls
 
 USER airflow
 WORKDIR /opt/web-traffic
@@ -19,7 +20,7 @@ RUN pip install --no-cache-dir --no-deps --editable .
 
 # As `make setup` does it: download the jars, then run the application once for the archive of its classes, on a Kafka
 # and a PostgreSQL that live no longer than this step. Nothing is downloaded when a container runs.
-RUN python -c "from local_stack.jars import bring_jars; bring_jars()" \
+RUN python -c "from local_stack.jars import bring_jars; bring_jars('kafka', 'spark')" \
     && python -c "from local_stack.spark import prepare_spark; prepare_spark()" \
     && rm -rf var/jars/kafka
 

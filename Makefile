@@ -9,18 +9,19 @@ PYTEST := $(BIN)/python -m pytest $(if $(SEED),--order=$(SEED))
 UNIT_TESTS := tests/unit tests/dags
 UNIT = $(PYTEST) --numprocesses=2 --dist=loadfile $(UNIT_TESTS)
 LANES := --numprocesses=2 --dist=loadscope --no-loadscope-reorder
+SWITCH = $(if $(SECURE),--secure=$(SECURE))
 UV := $(shell sed -n 's/^uv==/uv==/p' requirements.txt)
 
 help: ## Explain the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make the virtual environment and .env, download the jars, prepare Spark
-	@$(BIN)/python -m local_stack setup
+	@$(BIN)/python -m local_stack setup $(SWITCH)
 
-demo: $(READY) ## Set up, start the stack, send an hour of traffic and show a scheduled run
-	@$(BIN)/python -m local_stack demo
+demo: $(READY) ## Set up, start the stack, send an hour of traffic and show a scheduled run (SECURE=1 as for up)
+	@$(BIN)/python -m local_stack demo $(SWITCH)
 
-up: setup ## Start Kafka, PostgreSQL, the mail sink and Airflow
+up: setup ## Start Kafka, PostgreSQL, the mail sink and Airflow (SECURE=1: with TLS and logins, also later; 0: plain again)
 	@$(BIN)/python -m local_stack up
 
 down: $(READY) ## Stop everything

@@ -31,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     setup = commands.add_parser("setup", help="make .env, download the jars, prepare Spark; does only what is missing")
     setup.set_defaults(run=_setup)
+    _add_switch(setup)
     up = commands.add_parser("up", help="start the programs and wait until they serve")
     up.add_argument(
         "programs", nargs="*", help="only these; `airflow` is its four programs (default: all but traffic)"
@@ -42,18 +43,28 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(run=_status)
     demo = commands.add_parser("demo", help="set up, start, produce an hour of traffic, show a scheduled run")
     demo.set_defaults(run=_demo)
+    _add_switch(demo)
     screenshot = commands.add_parser("screenshot", help="take the picture of the page that the README shows")
     screenshot.set_defaults(run=_screenshot)
     return parser
 
 
-def _setup(_: argparse.Namespace) -> int:
-    _set_up()
+def _add_switch(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--secure",
+        choices=("0", "1"),
+        help="1: TLS and logins at Kafka, and TLS at PostgreSQL; 0: neither (default: as the last time, at first 0)",
+    )
+
+
+def _setup(options: argparse.Namespace) -> int:
+    _set_up(options)
     return 0
 
 
-def _set_up() -> None:
+def _set_up(options: argparse.Namespace) -> Stack:
     # Imported here, because the other commands need neither the downloader nor Spark.
+    from local_stack import tls
     from local_stack.jars import bring_jars
     from local_stack.java import java_home
     from local_stack.preflight import make_folder
@@ -62,8 +73,14 @@ def _set_up() -> None:
     java_home()
     make_folder(VAR)
     write_env_file(ENV_FILE)
-    bring_jars()
+    stack = Stack.load()
+    is_secure = stack.is_secure if options.secure is None else options.secure == "1"
+    bring_jars("kafka", "spark", *(["postgres"] if is_secure else []))
+    if options.secure:
+        stack = stack.switch(is_secure=is_secure)
+    tls.prepare(stack)
     prepare_spark()
+    return stack
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -99,11 +116,10 @@ def _status(_: argparse.Namespace) -> int:
     return 0 if all(are_running) else NOT_ALL_RUNNING
 
 
-def _demo(_: argparse.Namespace) -> int:
+def _demo(options: argparse.Namespace) -> int:
     from local_stack.demo import run
 
-    _set_up()
-    run(Stack.load())
+    run(_set_up(options))
     return 0
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
+from local_stack import kafka
 from local_stack.env_file import write_private
 from local_stack.environment import LOOPBACK, PROPERTIES_FILE, REPO, Stack
 from local_stack.errors import StackError
@@ -49,6 +51,9 @@ def environment(stack: Stack) -> dict[str, str]:
     """Everything that Airflow and the tasks that it starts need to know, secrets included."""
     return {
         **_settings(stack),
+        # Airflow reaches its metadata by libpq and by asyncpg. Both know these variables, but in an address each has
+        # names of its own.
+        **{f"PG{name.upper()}": value for name, value in stack.postgres_tls.items()},
         **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections(stack).items()},
         "JAVA_HOME": str(java_home()),
         "SPARK_LOCAL_IP": LOOPBACK,
@@ -67,8 +72,13 @@ def alert_settings(stack: Stack) -> dict[str, str]:
 def connections(stack: Stack) -> dict[str, dict[str, object]]:
     """The Airflow connections of the project, in Airflow's JSON form."""
     database = {"conn_type": "postgres", "host": LOOPBACK, "port": stack.ports.postgres, "schema": "web_traffic"}
+    if stack.is_secure:
+        database["extra"] = stack.postgres_tls
     return {
-        "kafka_default": {"conn_type": "kafka", "extra": {"bootstrap.servers": stack.kafka_url}},
+        "kafka_default": {
+            "conn_type": "kafka",
+            "extra": {"bootstrap.servers": stack.kafka_url, **kafka.login(stack)},
+        },
         "postgres_default": {**database, "login": "web_traffic_writer", "password": stack.secrets.postgres_writer},
         "postgres_owner": {**database, "login": "web_traffic_owner", "password": stack.secrets.postgres_owner},
         "postgres_reader": {**database, "login": "web_traffic_reader", "password": stack.secrets.postgres_reader},
@@ -90,7 +100,8 @@ def prepare(stack: Stack) -> None:
     """Write the login of the UI, and bring the metadata database to this version of Airflow."""
     home(stack).mkdir(parents=True, exist_ok=True)
     write_private(_passwords_file(stack), json.dumps({"admin": stack.secrets.airflow_admin}))
-    with closing(psycopg.connect(_database_url(stack), connect_timeout=10, autocommit=True)) as connection:
+    address = make_conninfo(_database_url(stack), connect_timeout=10, **stack.postgres_tls)
+    with closing(psycopg.connect(address, autocommit=True)) as connection:
         migrated = f"migrated by apache-airflow {version('apache-airflow')}"
         if connection.execute(DATABASE_COMMENT).fetchone() == (migrated,):
             return

@@ -80,6 +80,13 @@ class EnvFile:
             raise StackError(f"{name}={value} in {self._file} must be a number from 1 to {most}.")
         return int(value)
 
+    def flag(self, name: str) -> bool:
+        """0 or 1."""
+        value = self.text(name)
+        if value not in ("0", "1"):
+            raise StackError(f"{name}={value} in {self._file} must be 0 or 1.")
+        return value == "1"
+
 
 def _name(line: str) -> str:
     return "" if line.lstrip().startswith("#") else line.partition("=")[0].strip()

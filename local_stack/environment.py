@@ -2,11 +2,13 @@
 
 import os
 import random
+import shlex
 import socket
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote, urlencode
 
 from local_stack.env_file import EnvFile, write_env_file
 
@@ -61,6 +63,8 @@ class Ports:
 class Secrets:
     """The generated passwords and keys of a stack; none of them shows in the repr."""
 
+    kafka: str = _secret("KAFKA_PASSWORD")
+    kafka_admin: str = _secret("KAFKA_ADMIN_PASSWORD")
     postgres_admin: str = _secret("POSTGRES_ADMIN_PASSWORD")
     postgres_owner: str = _secret("POSTGRES_OWNER_PASSWORD")
     postgres_writer: str = _secret("POSTGRES_PASSWORD")
@@ -81,6 +85,8 @@ class Stack:
     secrets: Secrets
     kafka_topic: str
     kafka_topic_partitions: int
+    is_secure: bool
+    """Whether Kafka asks for TLS and a login, and PostgreSQL for TLS; the data is the same in both cases."""
 
     @classmethod
     def load(cls, env_file: Path = ENV_FILE, home: Path = VAR) -> Self:
@@ -93,18 +99,31 @@ class Stack:
             secrets=Secrets(**{key: values.text(name) for key, name in _variables(Secrets).items()}),
             kafka_topic=values.text("KAFKA_TOPIC"),
             kafka_topic_partitions=values.count("KAFKA_TOPIC_PARTITIONS", MOST_PARTITIONS),
+            is_secure=values.flag("SECURE"),
         )
 
     @classmethod
     def create(cls, home: Path, ports: Ports | None = None) -> Self:
-        """A stack below `home`, with secrets of its own, and on free ports unless `ports` are given.
+        """A plain stack below `home`, with secrets of its own, and on free ports unless `ports` are given.
 
-        A stack that is already below `home` is used again, on the same ports.
+        A stack that is already below `home` is used again as it is, on the same ports.
         """
         env_file = home.absolute() / ".env"
         if ports or not env_file.is_file():
             write_env_file(env_file, (ports or Ports.free()).variables())
         return cls.load(env_file, home)
+
+    def switch(self, *, is_secure: bool) -> Self:
+        """Write to `.env` whether the stack is secured from its next start on; returns the stack as it is then."""
+        stack = replace(self, is_secure=is_secure)
+        port = f":{self.ports.postgres}/"
+        addresses = {
+            "SECURE": str(int(is_secure)),
+            "KAFKA_CONFIG": shlex.quote(stack.kafka_environment().get("KAFKA_CONFIG", "")),
+            "POSTGRES_URL": f'"{stack.postgres_url.replace(port, ":${POSTGRES_PORT}/")}"',
+        }
+        write_env_file(self.env_file, addresses)
+        return stack
 
     @property
     def log_folder(self) -> Path:
@@ -122,6 +141,21 @@ class Stack:
         return self.home / "mail"
 
     @property
+    def tls_folder(self) -> Path:
+        """What a secured stack has more: certificates, keys, and the ETL's login to Kafka."""
+        return self.home / "tls"
+
+    @property
+    def authority_file(self) -> Path:
+        """The certificate that the clients of a secured stack trust."""
+        return self.tls_folder / "ca.pem"
+
+    @property
+    def kafka_login_file(self) -> Path:
+        """The properties of librdkafka with which the ETL enters a secured Kafka."""
+        return self.tls_folder / "kafka-client.properties"
+
+    @property
     def checkpoint(self) -> Path:
         """The checkpoint of the streaming query."""
         return self.home / "checkpoint" / "web_traffic"
@@ -134,7 +168,13 @@ class Stack:
     @property
     def postgres_url(self) -> str:
         """JDBC form of the address of the database `web_traffic`, without a login."""
-        return f"jdbc:postgresql://{LOOPBACK}:{self.ports.postgres}/web_traffic"
+        query = f"?{urlencode(self.postgres_tls, quote_via=quote, safe='/')}" if self.is_secure else ""
+        return f"jdbc:postgresql://{LOOPBACK}:{self.ports.postgres}/web_traffic{query}"
+
+    @property
+    def postgres_tls(self) -> dict[str, str]:
+        """The parameters of libpq by which a client checks the server's name; none if the stack is plain."""
+        return {"sslmode": "verify-full", "sslrootcert": str(self.authority_file)} if self.is_secure else {}
 
     @property
     def airflow_url(self) -> str:
@@ -154,11 +194,15 @@ class Stack:
             MARKER: str(self.home),
         }
 
+    def kafka_environment(self) -> dict[str, str]:
+        """The variables with which a program of the project finds the topic of this stack."""
+        login = {"KAFKA_CONFIG": str(self.kafka_login_file)} if self.is_secure else {}
+        return {"KAFKA_URL": self.kafka_url, **login, "KAFKA_TOPIC": self.kafka_topic}
+
     def job_environment(self) -> dict[str, str]:
         """The variables with which the Spark application and the traffic generator find this stack."""
         return {
-            "KAFKA_URL": self.kafka_url,
-            "KAFKA_TOPIC": self.kafka_topic,
+            **self.kafka_environment(),
             "KAFKA_TOPIC_PARTITIONS": str(self.kafka_topic_partitions),
             "POSTGRES_URL": self.postgres_url,
             "POSTGRES_USER": "web_traffic_writer",

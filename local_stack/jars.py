@@ -1,10 +1,13 @@
-"""Downloads the jars of the Kafka broker and of Spark's Kafka connector to var/jars, once.
+"""Downloads the jars of the Kafka broker and of Spark's Kafka connector to var/jars, once, and PostgreSQL with TLS.
 
 A folder is filled under another name and renamed at the end, so it is either whole or missing. Its stamp has the
 coordinates that it was made from: if they change, the folder is filled again.
 """
 
+import platform
 import shutil
+import tarfile
+import zipfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -24,12 +27,23 @@ from local_stack.progress import step
 COORDINATES = Path(__file__).with_name("jars.txt")
 JARS = VAR / "jars"
 RUNTIME_SCOPES = ("compile", "runtime")
+PLATFORMS = {
+    ("Linux", "x86_64"): "linux-amd64",
+    ("Linux", "aarch64"): "linux-arm64v8",
+    ("Darwin", "x86_64"): "darwin-amd64",
+    ("Darwin", "arm64"): "darwin-arm64v8",
+}
+"""Where there is a PostgreSQL with TLS, in the words of its coordinates."""
 
 
 def coordinates(folder: str) -> list[str]:
-    """The Maven coordinates that make up var/jars/`folder`."""
+    """The Maven coordinates that make up var/jars/`folder`; raises `StackError` if this machine has none."""
     lines = (line.split() for line in COORDINATES.read_text().splitlines() if not line.startswith("#"))
-    return [coordinate for name, coordinate in lines if name == folder]
+    found = [coordinate for name, coordinate in lines if name == folder]
+    machine = (platform.system(), platform.machine())
+    if folder == "postgres" and machine not in PLATFORMS:
+        raise StackError(f"There is no PostgreSQL with TLS for {' '.join(machine)}: leave out SECURE=1.")
+    return [coordinate.format(platform=PLATFORMS.get(machine)) for coordinate in found]
 
 
 def class_path(folder: str, jars: Path = JARS) -> list[Path]:
@@ -39,11 +53,11 @@ def class_path(folder: str, jars: Path = JARS) -> list[Path]:
     return sorted((jars / folder).glob("*.jar"))
 
 
-def bring_jars(jars: Path = JARS) -> None:
-    """Fill var/jars/kafka and var/jars/spark where they are missing or made from other coordinates."""
+def bring_jars(*folders: str, jars: Path = JARS) -> None:
+    """Fill these folders of var/jars where they are missing or made from other coordinates."""
     jars.mkdir(parents=True, exist_ok=True)
     with alone(jars, "fills"):
-        for folder in ("kafka", "spark"):
+        for folder in folders:
             if not _is_complete(folder, jars):
                 with step(f"The jars of {folder} are in {jars / folder}", f"downloading the jars of {folder}"):
                     _fill(folder, jars)
@@ -64,12 +78,24 @@ def _fill(folder: str, jars: Path) -> None:
                 path.rename(partial / path.name)
     except (requests.RequestException, RuntimeError) as error:
         raise StackError(
-            f"The jars of {folder} can't be downloaded ({error}): check the network, then run `make setup`."
+            f"The jars of {folder} can't be downloaded ({error}): check the network, then try again."
         ) from error
     shutil.rmtree(partial / "repository")
+    if folder == "postgres":
+        _unpack(partial)
     (partial / ".coordinates").write_text("\n".join(coordinates(folder)) + "\n")
     shutil.rmtree(jars / folder, ignore_errors=True)
     partial.rename(jars / folder)
+
+
+def _unpack(folder: Path) -> None:
+    """Replace a jar by the archive that it contains."""
+    [jar] = folder.glob("*.jar")
+    with zipfile.ZipFile(jar) as outer:
+        [name] = (name for name in outer.namelist() if name.endswith(".txz"))
+        with outer.open(name) as inner, tarfile.open(fileobj=inner) as archive:
+            archive.extractall(folder, filter="data")
+    jar.unlink()
 
 
 def _download(wanted: Iterable[str], repository: Path) -> list[tuple[Artifact, Path]]:

@@ -1,5 +1,10 @@
-"""The embedded Kafka: one KRaft node that is broker and controller, on loopback."""
+"""The embedded Kafka: one KRaft node that is broker and controller, on loopback.
 
+If the stack is secured, all connections are encrypted. The ETL logs in by SCRAM. The broker itself logs in to the
+controller by PLAIN as `admin`, who makes the ETL's login: Kafka stores it, so it can't be the first one.
+"""
+
+import json
 import shutil
 import subprocess
 import uuid
@@ -8,7 +13,9 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._scram import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 
+from local_stack.env_file import write_private
 from local_stack.environment import LOOPBACK, Stack
 from local_stack.errors import StackError
 from local_stack.jars import class_path
@@ -16,6 +23,11 @@ from local_stack.java import java_home
 from local_stack.progress import step
 
 LOGGING = Path(__file__).with_name("kafka-log4j2.properties")
+ADMIN, USER = "admin", "web_traffic"
+ANSWER_WITHIN = 60
+"""Seconds that the broker has to make a login."""
+PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
+SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
 
 def command(stack: Stack) -> list[str]:
@@ -41,11 +53,50 @@ def prepare(stack: Stack) -> None:
 
 def is_ready(stack: Stack) -> bool:
     """Whether the broker answers a request for metadata."""
-    client = AdminClient({"bootstrap.servers": stack.kafka_url, "log_level": 0})
     try:
-        return bool(client.list_topics(timeout=1).brokers)
+        return bool(_admin(stack).list_topics(timeout=1).brokers)
     except KafkaException:
         return False
+
+
+def provision(stack: Stack) -> None:
+    """Give the ETL its login, with the password of `.env`; safe to repeat. A plain broker has no logins."""
+    if stack.is_secure:
+        make_user(_admin(stack), stack.secrets.kafka)
+
+
+def make_user(admin: AdminClient, password: str) -> None:
+    """Make the ETL's login with this password, or change its password; raises `KafkaException`."""
+    # The password is random, so more rounds than the least that Kafka takes would only make logins slower.
+    how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+    user = UserScramCredentialUpsertion(USER, how, password.encode())
+    admin.alter_user_scram_credentials([user])[USER].result(ANSWER_WITHIN)
+
+
+def login(stack: Stack) -> dict[str, str]:
+    """The properties of librdkafka with which the ETL enters the broker; none if it is open."""
+    return _login(stack, "SCRAM-SHA-512", USER, stack.secrets.kafka)
+
+
+def admin_login(stack: Stack) -> dict[str, str]:
+    """The same for the administrator."""
+    return _login(stack, "PLAIN", ADMIN, stack.secrets.kafka_admin)
+
+
+def _admin(stack: Stack) -> AdminClient:
+    return AdminClient({"bootstrap.servers": stack.kafka_url, "log_level": 0, **admin_login(stack)})
+
+
+def _login(stack: Stack, mechanism: str, user: str, password: str) -> dict[str, str]:
+    if not stack.is_secure:
+        return {}
+    return {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": mechanism,
+        "sasl.username": user,
+        "sasl.password": password,
+        "ssl.ca.location": str(stack.authority_file),
+    }
 
 
 def _folder(stack: Stack) -> Path:
@@ -62,14 +113,17 @@ def _properties_file(stack: Stack) -> Path:
 
 def _settings(stack: Stack, storage: Path) -> dict[str, object]:
     controller = f"{LOOPBACK}:{stack.ports.kafka_controller}"
+    name, protocol = ("SECURED", "SASL_SSL") if stack.is_secure else ("PLAINTEXT", "PLAINTEXT")
     return {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.voters": f"1@{controller}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://{stack.kafka_url},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{stack.kafka_url}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "listeners": f"{name}://{stack.kafka_url},CONTROLLER://{controller}",
+        "advertised.listeners": f"{name}://{stack.kafka_url}",
+        "listener.security.protocol.map": f"{name}:{protocol},CONTROLLER:{protocol}",
+        "inter.broker.listener.name": name,
+        **(_doors(stack) if stack.is_secure else {}),
         "log.dirs": storage,
         # A topic that a typing error would make is worse than an error.
         "auto.create.topics.enable": "false",
@@ -87,10 +141,29 @@ def _settings(stack: Stack, storage: Path) -> dict[str, object]:
     }
 
 
+def _doors(stack: Stack) -> dict[str, object]:
+    """What a secured broker asks of its clients, and how it enters its own doors."""
+    password = json.dumps(stack.secrets.kafka_admin)  # JAAS has the same quotes and escapes
+    admin = f'{PLAIN} required username="{ADMIN}" password={password} user_{ADMIN}={password};'
+    return {
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": stack.tls_folder / "kafka.pem",
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": stack.authority_file,
+        "sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
+        "sasl.mechanism.inter.broker.protocol": "PLAIN",
+        "sasl.mechanism.controller.protocol": "PLAIN",
+        "listener.name.secured.scram-sha-512.sasl.jaas.config": f"{SCRAM} required;",
+        "listener.name.secured.plain.sasl.jaas.config": admin,
+        "listener.name.controller.plain.sasl.jaas.config": admin,
+        "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+    }
+
+
 def _write_properties(file: Path, settings: dict[str, object]) -> None:
     # A backslash is the escape of the properties format.
     lines = (f"{name}={value}".replace("\\", "\\\\") for name, value in settings.items())
-    file.write_text("\n".join(lines) + "\n")
+    write_private(file, "\n".join(lines) + "\n")
 
 
 def _format(properties: Path) -> None:

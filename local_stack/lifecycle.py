@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
 
-from local_stack import preflight
+from local_stack import preflight, tls
 from local_stack.environment import Stack
 from local_stack.errors import StackError
 from local_stack.leftovers import end_processes
@@ -29,8 +29,9 @@ def up(stack: Stack, *names: str) -> None:
     Programs that already run are checked and left alone; processes that a killed stack left behind are ended first.
     `airflow` stands for Airflow's four programs. Raises `StackError`, with log lines, if one can't start.
     """
-    preflight.check_set_up()
+    preflight.check_set_up(stack)
     preflight.make_folders(stack)
+    tls.prepare(stack)
     programs = all_programs(stack)
     wanted = choose(programs, names)
     with alone(stack.run_folder, "starts or stops the stack of"):

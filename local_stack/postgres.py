@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: its data folder, its command line, and the roles and databases of the project.
 
-TCP on 127.0.0.1 only, scram-sha-256 for everyone, UTC. PostgreSQL refuses to run as root: then it runs as the user
+TCP on 127.0.0.1 only, scram-sha-256 for everyone, UTC. The build of PyPI has no TLS, so a secured stack runs the same
+data with a build that has (`jars.txt`). PostgreSQL refuses to run as root: then it runs as the user
 `postgres`, or `nobody` where that user does not exist.
 """
 
@@ -14,10 +15,12 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from local_stack.env_file import write_private
 from local_stack.environment import LOOPBACK, Stack
 from local_stack.errors import StackError
+from local_stack.jars import JARS
 from local_stack.progress import step
 
 SYSTEM_USERS = ("postgres", "nobody")
@@ -61,9 +64,23 @@ def command(stack: Stack) -> list[str]:
         "log_timezone": "UTC",
         "shared_buffers": "64MB",
         "max_wal_size": "512MB",
+        **(_tls(stack) if stack.is_secure else {}),
     }
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    return [str(binaries() / "postgres"), "-D", str(data_folder(stack)), *options]
+    return [str(_server_folder(stack) / "postgres"), "-D", str(data_folder(stack)), *options]
+
+
+def _server_folder(stack: Stack) -> Path:
+    return JARS / "postgres" / "bin" if stack.is_secure else binaries()
+
+
+def _tls(stack: Stack) -> dict[str, object]:
+    return {
+        "ssl": "on",
+        "ssl_cert_file": stack.tls_folder / "postgres.pem",
+        "ssl_key_file": stack.tls_folder / "postgres.key",
+        "hba_file": stack.tls_folder / "pg_hba.conf",
+    }
 
 
 def data_folder(stack: Stack) -> Path:
@@ -76,7 +93,10 @@ def prepare(stack: Stack) -> None:
     user = system_user()
     if user:
         _check_reach(user, binaries())
+        _check_reach(user, _server_folder(stack))
         _check_reach(user, stack.home)
+        if stack.is_secure:
+            shutil.chown(stack.tls_folder / "postgres.key", user)
     if data_folder(stack).is_dir():
         return
     with step(f"PostgreSQL's data folder is {data_folder(stack)}"):
@@ -171,6 +191,7 @@ def make_warehouse(stack: Stack, database: str) -> None:
 
 def _connect(stack: Stack, database: str) -> psycopg.Connection:
     return psycopg.connect(
+        make_conninfo(**stack.postgres_tls),
         host=LOOPBACK,
         port=stack.ports.postgres,
         dbname=database,

@@ -10,11 +10,11 @@ from local_stack.java import java_home
 from local_stack.programs import Program
 
 
-def check_set_up() -> None:
-    """Check that Java is new enough, and that the jars of the set-up are there."""
+def check_set_up(stack: Stack) -> None:
+    """Check that Java is new enough, and that the set-up has downloaded what the stack needs."""
     java_home()
-    class_path("kafka")
-    class_path("spark")
+    for folder in ("kafka", "spark", *(["postgres"] if stack.is_secure else [])):
+        class_path(folder)
 
 
 def make_folders(stack: Stack) -> None:

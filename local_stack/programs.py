@@ -84,6 +84,7 @@ def _kafka(stack: Stack) -> Program:
         ports=("kafka", "kafka_controller"),
         prepare=partial(kafka.prepare, stack),
         is_ready=lambda _: kafka.is_ready(stack),
+        finish=partial(kafka.provision, stack),
     )
 
 
@@ -147,7 +148,7 @@ def _traffic(stack: Stack) -> Program:
         title="Live traffic",
         command=lambda: [sys.executable, "-m", "simulator", "live", "--rate", "20"],
         directory=REPO,
-        environment=lambda: {"KAFKA_URL": stack.kafka_url, "KAFKA_TOPIC": stack.kafka_topic},
+        environment=stack.kafka_environment,
         stage=2,
         is_optional=True,
     )

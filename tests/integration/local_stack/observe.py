@@ -1,13 +1,16 @@
 """What the tests of the embedded stack look at."""
 
+import dataclasses
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
+import psutil
 import psycopg
 
 from local_stack import Stack
+from local_stack.leftovers import find_processes
 from local_stack.lifecycle import status
 
 SERVICES = ("postgres", "kafka", "mail")
@@ -33,6 +36,23 @@ def connect(
             autocommit=True,
         )
     )
+
+
+def texts_that_others_see(stack: Stack) -> list[str]:
+    """Return the command lines and the logs."""
+    seen = []
+    for process in find_processes(stack):
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            seen.append(" ".join(process.cmdline()))
+    return seen + [log.read_text(errors="replace") for log in stack.log_folder.rglob("*.log")]
+
+
+def files_with_a_secret(stack: Stack) -> dict[str, int]:
+    """Return the names of the files that hold a password, with their modes."""
+    secrets = [secret.encode() for secret in dataclasses.astuple(stack.secrets)]
+    files = (file for file in stack.home.rglob("*") if file.is_file())
+    holders = (file for file in files if any(secret in file.read_bytes() for secret in secrets))
+    return {file.name: file.stat().st_mode & 0o777 for file in holders}
 
 
 def pids(stack: Stack) -> dict[str, int]:

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from local_stack import Stack
 from local_stack.leftovers import find_processes
 from local_stack.postgres import AIRFLOW_IDLE_LIMIT
-from tests.integration.local_stack.observe import LOGINS, connect
+from tests.integration.local_stack.observe import LOGINS, connect, files_with_a_secret, texts_that_others_see
 
 
 @pytest.mark.parametrize("role", LOGINS)
@@ -94,19 +94,10 @@ def test_nothing_listens_beyond_loopback(stack: Stack) -> None:
 
 
 def test_no_secret_is_on_a_command_line_or_in_a_log(stack: Stack) -> None:
-    secrets = dataclasses.astuple(stack.secrets)
-    seen = [" ".join(process.cmdline()) for process in find_processes(stack)]
-    seen += [log.read_text(errors="replace") for log in stack.log_folder.rglob("*.log")]
+    seen = texts_that_others_see(stack)
     assert len(seen) > 6
-    assert [text for text in seen if any(secret in text for secret in secrets)] == []
+    assert [text for text in seen if any(secret in text for secret in dataclasses.astuple(stack.secrets))] == []
 
 
 def test_every_file_with_a_secret_is_for_its_owner_only(stack: Stack) -> None:
-    secrets = [secret.encode() for secret in dataclasses.astuple(stack.secrets)]
-    holders = {
-        file: file.stat().st_mode & 0o777
-        for file in stack.home.rglob("*")
-        if file.is_file() and any(secret in file.read_bytes() for secret in secrets)
-    }
-    assert {file.name for file in holders} == {".env", "supervisord.conf"}
-    assert set(holders.values()) == {0o600}
+    assert files_with_a_secret(stack) == {".env": 0o600, "supervisord.conf": 0o600}

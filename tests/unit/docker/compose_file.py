@@ -1,4 +1,4 @@
-"""Reads docker-compose.yaml as docker compose does, for the tests."""
+"""Reads docker-compose.yaml and docker-compose.secure.yaml as docker compose does, for the tests."""
 
 import re
 import shlex
@@ -10,16 +10,30 @@ import yaml
 from local_stack.environment import REPO
 
 COMPOSE = REPO / "docker-compose.yaml"
+SECURE = REPO / "docker-compose.secure.yaml"
 VARIABLE = re.compile(r"\$(?:(?P<escape>\$)|\{(?P<name>[A-Z_]+):\?make \.env, see docs/docker\.md\})")
 """The only form of a variable in the file: one without a default, which says what to do when it is missing."""
 
 Service = dict[str, Any]
 
 
-def load() -> dict[str, Any]:
-    """The file with its variables as they stand."""
+def load(*, is_secure: bool) -> dict[str, Any]:
+    """The file with its variables as they stand, for a secured stack with the other file on top."""
     loaded: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())
-    return loaded
+    return combined(loaded, yaml.safe_load(SECURE.read_text())) if is_secure else loaded
+
+
+def combined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Two files as docker compose combines them: mappings by their keys, volumes added, and all else replaced."""
+    result = dict(first)
+    for key, value in second.items():
+        if isinstance(first.get(key), dict):
+            result[key] = combined(first[key], value or {})
+        elif key == "volumes" and isinstance(value, list):
+            result[key] = [*first.get(key, []), *value]
+        else:
+            result[key] = value
+    return result
 
 
 def interpolated(node: Any, values: Mapping[str, str | None]) -> Any:
@@ -50,5 +64,5 @@ def environment(service: Service) -> dict[str, str]:
 def arguments(service: Service) -> tuple[str, ...]:
     """The command of a service; of a shell script its last line."""
     command = service["command"]
-    line = command if isinstance(command, str) else command[-1].strip().splitlines()[-1]
-    return tuple(shlex.split(line.removeprefix("exec airflow ")))
+    line = command if isinstance(command, str) else command[-1].replace("\\\n", "").strip().splitlines()[-1]
+    return tuple(shlex.split(re.sub(r"^exec (airflow|docker-entrypoint.sh) ", "", line)))

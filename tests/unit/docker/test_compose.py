@@ -1,27 +1,30 @@
-"""docker-compose.yaml is valid and safe, and loses nothing when a container ends."""
+"""The files of docker compose are valid and safe, and lose nothing when a container ends."""
 
 import dataclasses
 import subprocess
 import sys
+from collections.abc import Set
 from pathlib import Path
 
+import pytest
 from dotenv import dotenv_values
 
 from local_stack import Secrets, Stack, airflow
 from local_stack.env_file import TEMPLATE
 from local_stack.environment import REPO
 from local_stack.programs import all_programs
-from tests.unit.docker.compose_file import COMPOSE, VARIABLE, Service, arguments, environment, load, strings
+from tests.unit.docker.compose_file import COMPOSE, SECURE, VARIABLE, Service, arguments, environment, load, strings
 
 
-def test_the_file_follows_the_compose_specification() -> None:
+@pytest.mark.parametrize("file", [COMPOSE, SECURE], ids=lambda file: file.name)
+def test_the_file_follows_the_compose_specification(file: Path) -> None:
     command = [str(Path(sys.prefix, "bin", "check-jsonschema")), "--builtin-schema", "vendor.compose-spec"]
-    result = subprocess.run([*command, str(COMPOSE)], check=False, capture_output=True, text=True)
+    result = subprocess.run([*command, str(file)], check=False, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout
 
 
 def test_every_variable_is_required_and_is_one_of_the_template() -> None:
-    texts = list(strings(load()))
+    texts = list(strings(load(is_secure=True)))
     assert [text for text in texts if "$" in VARIABLE.sub("", text)] == []
     used = {found["name"] for text in texts for found in VARIABLE.finditer(text) if found["name"]}
     assert used <= dotenv_values(TEMPLATE).keys()
@@ -47,23 +50,28 @@ def test_a_service_is_checked_restarted_and_given_time_to_end(services: dict[str
             assert int(service["stop_grace_period"].removesuffix("s")) >= program.stop_within, name
 
 
-def test_nothing_starts_before_what_it_needs(services: dict[str, Service]) -> None:
+def test_nothing_starts_before_what_it_needs(services: dict[str, Service], stack: Stack) -> None:
     needs = {
         name: {on: how["condition"] for on, how in service.get("depends_on", {}).items()}
         for name, service in services.items()
     }
     after_api_server = {"airflow-api-server": "service_healthy"}
+    after_certificates = {"certificates": "service_completed_successfully"} if stack.is_secure else {}
+    after_kafka = {"kafka": "service_healthy"}
+    after_login = {"kafka-user": "service_completed_successfully"} if stack.is_secure else {}
+    if stack.is_secure:
+        assert (needs.pop("certificates"), needs.pop("kafka-user")) == ({}, after_kafka)
     assert needs == {
-        "postgres": {},
-        "kafka": {},
+        "postgres": after_certificates,
+        "kafka": after_certificates,
         "mail": {},
         "airflow-init": {"postgres": "service_healthy"},
         "airflow-api-server": {"airflow-init": "service_completed_successfully"},
-        "airflow-scheduler": after_api_server | {"kafka": "service_healthy", "mail": "service_healthy"},
+        "airflow-scheduler": after_api_server | after_kafka | after_login | {"mail": "service_healthy"},
         "airflow-dag-processor": after_api_server,
         "airflow-triggerer": after_api_server,
         "watchdog": after_api_server | {"mail": "service_healthy"},
-        "traffic": {"kafka": "service_healthy"},
+        "traffic": after_kafka | after_login,
     }
 
 
@@ -77,9 +85,9 @@ def test_ports_are_those_of_the_env_file_and_on_loopback_only(services: dict[str
     }
 
 
-def test_all_state_is_in_named_volumes(services: dict[str, Service]) -> None:
+def test_all_state_is_in_named_volumes(services: dict[str, Service], stack: Stack) -> None:
     mounts = {name: volumes(service) for name, service in services.items()}
-    assert {source for one in mounts.values() for source in one if not is_file(source)} == load()["volumes"].keys()
+    assert {source for one in mounts.values() for source in one if not is_file(source)} == named(stack)
     assert mounts["postgres"]["postgres"] == "/var/lib/postgresql"  # images from 18 on keep their data below it
     assert environment(services["kafka"])["KAFKA_LOG_DIRS"] == mounts["kafka"]["kafka"]
     assert Path(arguments(services["mail"])[-1]).is_relative_to(mounts["mail"]["mail"])
@@ -92,6 +100,23 @@ def test_all_state_is_in_named_volumes(services: dict[str, Service]) -> None:
 def test_what_comes_from_the_project_folder_is_there_and_read_only(services: dict[str, Service]) -> None:
     files = [one for service in services.values() for one in volumes(service).items() if is_file(one[0])]
     assert [source for source, target in files if not (REPO / source).is_file() or not target.endswith(":ro")] == []
+
+
+def test_only_the_service_that_makes_the_certificates_can_write_them(
+    services: dict[str, Service], stack: Stack
+) -> None:
+    folder = "/var/lib/web-traffic/tls"
+    mounted = {name: volumes(one)["tls"] for name, one in services.items() if "tls" in volumes(one)}
+    assert mounted.keys() == {name for name, one in services.items() if folder in "".join(strings(one))}
+    assert {name for name, place in mounted.items() if place == folder} == (
+        {"certificates"} if stack.is_secure else set()
+    )
+    assert set(mounted.values()) <= {folder, f"{folder}:ro"}
+
+
+def named(stack: Stack) -> Set[str]:
+    """The named volumes."""
+    return load(is_secure=stack.is_secure)["volumes"].keys()
 
 
 def volumes(service: Service) -> dict[str, str]:

@@ -58,6 +58,6 @@ def test_the_documented_command_makes_an_env_file_once(tmp_path: Path) -> None:
     stack = Stack.load(tmp_path / ".env", tmp_path)
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
     assert len(base64.urlsafe_b64decode(stack.secrets.airflow_fernet_key)) == 32
-    assert len(set(dataclasses.astuple(stack.secrets))) == 8
+    assert len(set(dataclasses.astuple(stack.secrets))) == 10
     assert subprocess.run(["sh", "-c", command], check=False, cwd=tmp_path, capture_output=True).returncode != 0
     assert (tmp_path / ".env").read_text() == made

