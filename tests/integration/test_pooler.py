@@ -10,12 +10,12 @@ from psycopg import sql
 
 from local_stack import Stack
 from local_stack.environment import LOOPBACK
+from tests.certificates import Authority
 from tests.integration.test_aggregate import event
 from tests.pipeline import Pipeline
 from tests.poolers import pooled
 from tests.redriving import redrive
 from tests.restating import hits, restate
-from tests.secured import Authority
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.page.asking import reading
 from web_traffic.page.pipeline import pipeline as page

@@ -7,9 +7,10 @@ import pytest
 from confluent_kafka.admin import AclOperation
 
 from local_stack import Stack
+from tests.certificates import Authority
 from tests.issuer import CLIENT_SECRET
 from tests.pipeline import Pipeline
-from tests.secured import PASSWORD, USER, Authority, SecuredBroker
+from tests.secured import PASSWORD, USER, SecuredBroker
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, KafkaRefused, KafkaUnavailable, SettingsError
 from web_traffic.jobs import aggregate
 from web_traffic.kafka import describe_topic, ensure_topic

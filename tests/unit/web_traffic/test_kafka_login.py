@@ -7,7 +7,7 @@ import confluent_kafka
 import pytest
 from confluent_kafka import KafkaException, Producer
 
-from tests.secured import Authority
+from tests.certificates import Authority
 from web_traffic.errors import SettingsError
 from web_traffic.kafka_login import (
     COMBINED,
