@@ -39,11 +39,11 @@ def class_path(folder: str, jars: Path = JARS) -> list[Path]:
     return sorted((jars / folder).glob("*.jar"))
 
 
-def bring_jars(jars: Path = JARS) -> None:
-    """Fill var/jars/kafka and var/jars/spark where they are missing or made from other coordinates."""
+def bring_jars(jars: Path = JARS, folders: Iterable[str] = ("kafka", "spark")) -> None:
+    """Fill these folders of var/jars where they are missing or made from other coordinates."""
     jars.mkdir(parents=True, exist_ok=True)
     with alone(jars, "fills"):
-        for folder in ("kafka", "spark"):
+        for folder in folders:
             if not _is_complete(folder, jars):
                 with step(f"The jars of {folder} are in {jars / folder}", f"downloading the jars of {folder}"):
                     _fill(folder, jars)
