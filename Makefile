@@ -1,6 +1,6 @@
 # The commands of the project; `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean test test-unit faults mutants bench bench-quick lint constraints screenshot
+.PHONY: help setup demo up down status clean test test-unit faults compatibility mutants bench bench-quick lint constraints screenshot
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
 BIN := .venv/bin
@@ -13,7 +13,7 @@ SWITCH = $(if $(SECURE),--secure=$(SECURE))
 UV := $(shell sed -n 's/^uv==/uv==/p' requirements.txt)
 
 help: ## Explain the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make the virtual environment and .env, download the jars, prepare Spark
 	@$(BIN)/python -m local_stack setup $(SWITCH)
@@ -42,6 +42,9 @@ test-unit: setup ## Run the tests that need no service, in less than a minute
 
 faults: setup ## Run the fault matrix where it was stopped, or one trial: CELL=K5 SEED=7 (LANES=2 for two at once)
 	$(BIN)/python -m tests.faults.matrix $(if $(CELL),--cell $(CELL)) $(if $(SEED),--seed $(SEED)) $(if $(TRIALS),--trials $(TRIALS)) $(if $(LANES),--lanes $(LANES))
+
+compatibility: setup ## Try other brokers, PostgreSQLs, Javas and Pythons where it was stopped, or some: CELL="PostgreSQL 13"
+	$(BIN)/python -m tests.compatibility $(if $(CELL),--cell "$(CELL)")
 
 mutants: setup ## Put faults into a copy of the source, one at a time, and show that a test fails each time (ONLY="a name" for one)
 	$(BIN)/python -m tests.mutants $(if $(ONLY),--only "$(ONLY)")

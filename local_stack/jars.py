@@ -41,7 +41,7 @@ def coordinates(folder: str) -> list[str]:
     lines = (line.split() for line in COORDINATES.read_text().splitlines() if not line.startswith("#"))
     found = [coordinate for name, coordinate in lines if name == folder]
     machine = (platform.system(), platform.machine())
-    if folder == "postgres" and machine not in PLATFORMS:
+    if folder.startswith("postgres") and machine not in PLATFORMS:
         raise StackError(f"There is no PostgreSQL with TLS for {' '.join(machine)}: leave out SECURE=1.")
     return [coordinate.format(platform=PLATFORMS.get(machine)) for coordinate in found]
 
@@ -81,7 +81,7 @@ def _fill(folder: str, jars: Path) -> None:
             f"The jars of {folder} can't be downloaded ({error}): check the network, then try again."
         ) from error
     shutil.rmtree(partial / "repository")
-    if folder == "postgres":
+    if folder.startswith("postgres"):
         _unpack(partial)
     (partial / ".coordinates").write_text("\n".join(coordinates(folder)) + "\n")
     shutil.rmtree(jars / folder, ignore_errors=True)

@@ -30,6 +30,7 @@ AIRFLOW_IDLE_LIMIT = "1min"
 The workers of a killed scheduler live on. They keep its connection open, and with it the lock that each scheduler
 needs to queue a task (Airflow 3.3, LocalExecutor).
 """
+LOCALE = ("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8")
 UNREACHABLE = "PostgreSQL doesn't run as root, and the user {user} may not enter {folder}: run `chmod o+x {folder}`."
 
 
@@ -119,7 +120,7 @@ def _initdb(folder: Path, password_file: Path, user: str | None) -> None:
     initdb = [
         *(str(binaries() / "initdb"), "--pgdata", str(folder), "--username", "postgres"),
         *("--auth", "scram-sha-256", "--pwfile", str(password_file)),
-        *("--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
+        *("--encoding", "UTF8", *LOCALE),
     ]
     identity = pwd.getpwnam(user) if user else None
     result = subprocess.run(

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from local_stack.environment import LOOPBACK
 
 CLIENT_ID, CLIENT_SECRET = "etl-by-token", "hush-4711"
+AUDIENCE = "kafka"
+"""Whom the tokens are for. A broker from 4.4 on does not start unless it is told, and told who signs them."""
 
 
 class Issuer(ThreadingHTTPServer):
@@ -34,7 +36,8 @@ class Issuer(ThreadingHTTPServer):
 
     def token(self) -> dict[str, object]:
         now = int(time.time())
-        claims = {"sub": CLIENT_ID, "iss": self.url, "iat": now - 60, "exp": now + self.lifetime, "scope": "kafka"}
+        times = {"iat": now - 60, "exp": now + self.lifetime}
+        claims = {"sub": CLIENT_ID, "iss": self.url, "aud": AUDIENCE, "scope": "kafka", **times}
         parts = ({"alg": "RS256", "kid": "1", "typ": "JWT"}, claims)
         signed = ".".join(_text(json.dumps(part).encode()) for part in parts)
         signature = self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())

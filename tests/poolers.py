@@ -52,6 +52,7 @@ def pooled(
     passwords = {
         "web_traffic_writer": stack.secrets.postgres_writer,
         "web_traffic_owner": stack.secrets.postgres_owner,
+        "web_traffic_reader": stack.secrets.postgres_reader,
     }
     users.write_text("".join(f'"{user}" "{password}"\n' for user, password in passwords.items()))
     configuration.write_text(

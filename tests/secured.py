@@ -1,9 +1,10 @@
-"""One Kafka broker with four doors: open, SASL_SSL with SCRAM, SASL_SSL with a token, SSL with a certificate."""
+"""One Kafka broker with a door for each way to log in: passwords, a token, a certificate, or nothing at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from confluent_kafka.admin import (
@@ -26,13 +27,46 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from local_stack.authority import Authority
 from local_stack.environment import LOOPBACK, Ports
 from tests.faults.brokers import running_brokers
-from tests.issuer import CLIENT_ID, CLIENT_SECRET, Issuer, running_issuer
+from tests.issuer import AUDIENCE, CLIENT_ID, CLIENT_SECRET, Issuer, running_issuer
 
 USER, PASSWORD = "etl", 'with "quotes", a \\ and = signs'
+QUOTED = PASSWORD.replace("\\", r"\\").replace('"', r"\"")
 OAUTHBEARER = "org.apache.kafka.common.security.oauthbearer"
 ALLOWED_URLS = "org.apache.kafka.sasl.oauthbearer.allowed.urls"
 CLIENT = "CN=etl-with-certificate"
 """The principal that Kafka makes of the client's certificate."""
+RIGHTS = (AclOperation.CREATE, AclOperation.DESCRIBE, AclOperation.READ, AclOperation.WRITE)
+"""To make the topic, and to send to it, which the tests do; the runs themselves describe and read."""
+DOORS = {"SCRAM": "SASL_SSL", "PASSWORD": "SASL_SSL", "TOKEN": "SASL_SSL", "TLS": "SSL", "ENCRYPTED": "SSL"}
+"""The listeners that ask for TLS at least, with their protocols."""
+LOGINS = {
+    "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+    "listener.name.scram.scram-sha-512.sasl.jaas.config": (
+        "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    ),
+    "listener.name.password.sasl.enabled.mechanisms": "PLAIN",
+    "listener.name.password.plain.sasl.jaas.config": (
+        f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{QUOTED}";'
+    ),
+    "listener.name.token.sasl.enabled.mechanisms": "OAUTHBEARER",
+    "listener.name.token.oauthbearer.sasl.jaas.config": f"{OAUTHBEARER}.OAuthBearerLoginModule required;",
+    "listener.name.token.oauthbearer.sasl.server.callback.handler.class": (
+        f"{OAUTHBEARER}.OAuthBearerValidatorCallbackHandler"
+    ),
+    "sasl.oauthbearer.expected.audience": AUDIENCE,
+    "sasl.oauthbearer.jwt.validator.class": f"{OAUTHBEARER}.BrokerJwtValidator",
+    "listener.name.tls.ssl.client.auth": "required",
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users": "User:ANONYMOUS",
+}
+
+
+class Door(NamedTuple):
+    """A listener, and who comes in there with which properties."""
+
+    principal: str
+    url: str
+    login: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -41,9 +75,8 @@ class SecuredBroker:
 
     open_url: str
     """Whoever comes in here may do anything."""
-    scram_url: str
-    tls_url: str
-    token_url: str
+    urls: Mapping[str, str]
+    """The addresses of `DOORS`."""
     issuer: Issuer
     authority: Path
     stranger: Path
@@ -51,6 +84,33 @@ class SecuredBroker:
     certificate: Path
     key: Path
     admin: AdminClient
+
+    @property
+    def scram_url(self) -> str:
+        return self.urls["SCRAM"]
+
+    @property
+    def tls_url(self) -> str:
+        return self.urls["TLS"]
+
+    @property
+    def token_url(self) -> str:
+        return self.urls["TOKEN"]
+
+    @property
+    def doors(self) -> dict[str, Door]:
+        """Each way to come in."""
+        encrypted = {"security.protocol": "SSL", "ssl.ca.location": str(self.authority)}
+        plain = self.scram | {"sasl.mechanism": "PLAIN"}
+        return {
+            "open": Door("ANONYMOUS", self.open_url, {}),
+            "encrypted": Door("ANONYMOUS", self.urls["ENCRYPTED"], encrypted),
+            "by_scram": Door(USER, self.scram_url, self.scram),
+            "by_password": Door(USER, self.urls["PASSWORD"], plain),
+            "by_certificate": Door(CLIENT, self.tls_url, self.mutual_tls),
+            "by_keystore": Door(CLIENT, self.tls_url, self.keystore),
+            "by_token": Door(CLIENT_ID, self.token_url, self.oidc),
+        }
 
     @property
     def scram(self) -> dict[str, str]:
@@ -111,37 +171,47 @@ class SecuredBroker:
             )
             self.admin.create_acls([acl])[acl].result(20)
 
+    def admit(self, principal: str, name: str) -> None:
+        """Give the rights that a pipeline needs which makes its topic, sends to it and redrives."""
+        self.allow(principal, name, *RIGHTS)
+        redrive = f"web_traffic_redrive.{name}.{name}"
+        self.allow(principal, redrive, AclOperation.DESCRIBE, AclOperation.WRITE, kind=ResourceType.TRANSACTIONAL_ID)
+
     def make_topic(self, name: str) -> None:
         self.admin.create_topics([NewTopic(name, 1, 1)])[name].result(20)
 
 
 @contextmanager
-def secured_broker(folder: Path) -> Iterator[SecuredBroker]:
-    """Run the broker; its certificate is for `localhost` alone, not for the address 127.0.0.1."""
+def secured_broker(folder: Path, jars: str = "kafka") -> Iterator[SecuredBroker]:
+    """Run the broker of these jars; its certificate is for `localhost` alone, not for the address 127.0.0.1."""
     authority = Authority(folder / "ca", "ours")
     certificate, key = authority.sign("broker", "localhost")
     keystore = folder / "ca" / "keystore.pem"
     keystore.write_text(key.read_text() + certificate.read_text())
     ports, more = Ports.free(), Ports.free()
-    scram_port, tls_port, token_port = more.kafka, more.kafka_controller, more.mail
-    settings = _settings(ports, scram_port, tls_port, token_port) | {
+    doors = dict(zip(DOORS, (getattr(more, name) for name in more.__slots__), strict=True))
+    settings = _listeners(ports, doors) | {
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": keystore,
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": authority.file,
+        **LOGINS,
     }
     with ExitStack() as running, pytest.MonkeyPatch.context() as patch:
         issuer = running.enter_context(running_issuer())
         patch.setenv("JAVA_TOOL_OPTIONS", f"-D{ALLOWED_URLS}={issuer.url}/keys")
         settings["sasl.oauthbearer.jwks.endpoint.url"] = f"{issuer.url}/keys"
-        cluster = running.enter_context(running_brokers(folder / "kafka", 1, port=ports.kafka, others=settings))
+        settings["sasl.oauthbearer.expected.issuer"] = issuer.url
+        brokers = running_brokers(folder / "kafka", 1, port=ports.kafka, others=settings, jars=jars)
+        cluster = running.enter_context(brokers)
         patch.undo()
         admin = AdminClient({"bootstrap.servers": cluster.url, "log_level": 0})
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
         user = UserScramCredentialUpsertion(USER, info, PASSWORD.encode())
         admin.alter_user_scram_credentials([user])[USER].result(20)
         yield SecuredBroker(
-            *(cluster.url, f"localhost:{scram_port}", f"localhost:{tls_port}", f"localhost:{token_port}"),
+            cluster.url,
+            {name: f"localhost:{port}" for name, port in doors.items()},
             issuer,
             authority.file,
             Authority(folder / "stranger", "stranger").file,
@@ -150,26 +220,13 @@ def secured_broker(folder: Path) -> Iterator[SecuredBroker]:
         )
 
 
-def _settings(ports: Ports, scram_port: int, tls_port: int, token_port: int) -> dict[str, object]:
+def _listeners(ports: Ports, doors: Mapping[str, int]) -> dict[str, object]:
+    local = {"PLAINTEXT": ports.kafka, **doors, "CONTROLLER": ports.kafka_controller}
+    names = {"PLAINTEXT": f"{LOOPBACK}:{ports.kafka}"} | {name: f"localhost:{port}" for name, port in doors.items()}
+    protocols = {"PLAINTEXT": "PLAINTEXT", **DOORS, "CONTROLLER": "PLAINTEXT"}
     return {
-        "listeners": f"PLAINTEXT://{LOOPBACK}:{ports.kafka},SCRAM://{LOOPBACK}:{scram_port},"
-        f"TLS://{LOOPBACK}:{tls_port},TOKEN://{LOOPBACK}:{token_port},CONTROLLER://{LOOPBACK}:{ports.kafka_controller}",
-        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{ports.kafka},SCRAM://localhost:{scram_port},"
-        f"TLS://localhost:{tls_port},TOKEN://localhost:{token_port}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SCRAM:SASL_SSL,TLS:SSL,TOKEN:SASL_SSL,"
-        "CONTROLLER:PLAINTEXT",
+        "listeners": ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in local.items()),
+        "advertised.listeners": ",".join(f"{name}://{address}" for name, address in names.items()),
+        "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         "controller.quorum.voters": f"1@{LOOPBACK}:{ports.kafka_controller}",
-        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
-        "listener.name.token.sasl.enabled.mechanisms": "OAUTHBEARER",
-        "listener.name.token.oauthbearer.sasl.jaas.config": f"{OAUTHBEARER}.OAuthBearerLoginModule required;",
-        "listener.name.token.oauthbearer.sasl.server.callback.handler.class": (
-            f"{OAUTHBEARER}.OAuthBearerValidatorCallbackHandler"
-        ),
-        "sasl.oauthbearer.jwt.validator.class": f"{OAUTHBEARER}.BrokerJwtValidator",
-        "listener.name.scram.scram-sha-512.sasl.jaas.config": (
-            "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-        ),
-        "listener.name.tls.ssl.client.auth": "required",
-        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": "User:ANONYMOUS",
     }

@@ -28,11 +28,13 @@ class Broker:
     port: int
     controller_port: int
     folder: Path
+    jars: str
+    """The folder of var/jars that has the broker."""
 
     def start(self) -> subprocess.Popen[bytes]:
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
-                [*_java(), "-Xmx384m", "kafka.Kafka", str(self.folder / "server.properties")],
+                [*_java(self.jars), "-Xmx384m", "kafka.Kafka", str(self.folder / "server.properties")],
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -40,8 +42,9 @@ class Broker:
     def prepare(self, settings: dict[str, object]) -> None:
         self.folder.mkdir(parents=True)
         file = self.folder / "server.properties"
-        file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        tool = [*_java(), "kafka.tools.StorageTool", "format", f"--cluster-id={CLUSTER}", "-c", str(file)]
+        lines = (f"{name}={value}\n".replace("\\", "\\\\") for name, value in settings.items())
+        file.write_text("".join(lines))
+        tool = [*_java(self.jars), "kafka.tools.StorageTool", "format", f"--cluster-id={CLUSTER}", "-c", str(file)]
         subprocess.run(tool, check=True, capture_output=True)
 
 
@@ -80,6 +83,7 @@ def running_brokers(
     advertised: str | None = None,
     port: int | None = None,
     others: Mapping[str, object] | None = None,
+    jars: str = "kafka",
 ) -> Iterator[Cluster]:
     """Run that many brokers, one copy of each partition on each; `advertised` is the one address that clients get.
 
@@ -87,7 +91,7 @@ def running_brokers(
     """
     ports = [Ports.free() for _ in range(count)]
     brokers = [
-        Broker(number, port or free.kafka, free.kafka_controller, folder / f"broker-{number}")
+        Broker(number, port or free.kafka, free.kafka_controller, folder / f"broker-{number}", jars)
         for number, free in enumerate(ports, 1)
     ]
     voters = ",".join(f"{broker.number}@{LOOPBACK}:{broker.controller_port}" for broker in brokers)
@@ -135,12 +139,11 @@ def _settings(broker: Broker, voters: str, copies: int, advertised: str) -> dict
     }
 
 
-def _java() -> list[str]:
-    jars = ":".join(str(jar) for jar in class_path("kafka"))
+def _java(jars: str) -> list[str]:
     return [
         str(java_home() / "bin" / "java"),
         "-XX:TieredStopAtLevel=1",
         "-Djava.net.preferIPv4Stack=true",
         "-cp",
-        jars,
+        ":".join(str(jar) for jar in class_path(jars)),
     ]

@@ -5,8 +5,6 @@ so a long matrix can be stopped and goes on where it was. At the end docs/faults
 """
 
 import argparse
-import hashlib
-import json
 import multiprocessing
 import os
 import shutil
@@ -25,11 +23,11 @@ from tests.faults.cell import Cell, NotHere
 from tests.faults.cells import CELLS, MODULES
 from tests.faults.trial import Outcome
 from tests.homes import fresh_home
+from tests.results import Results, digest
 
 FOLDER = VAR / "faults"
-RESULTS = FOLDER / "results.ndjson"
 PAGE = REPO / "docs" / "faults.md"
-CODE = ("include/web_traffic", "plugins")
+RESULTS = Results(FOLDER / "results.ndjson", PAGE)
 INTRODUCTION = """\
 # What faults leave behind
 
@@ -101,7 +99,7 @@ def run_lane(lane: tuple[int, list[tuple[str, int]]]) -> int:
                 print(f"{number + 1}: {place}/{len(plan)} BROKEN: {name}, seed {seed}\n{format_exc()}", flush=True)
                 broken += 1
                 continue
-            keep(outcome, code_version(cell))
+            RESULTS.keep(asdict(outcome), code_version(cell))
             print(
                 f"{number + 1}: {place}/{len(plan)} {'clean' if outcome.is_clean else 'WRONG'}: {outcome}", flush=True
             )
@@ -121,15 +119,9 @@ def run_trial(stack: Stack, cell: Cell, seed: int, folder: Path, *, is_small: bo
 @cache
 def code_version(cell: Cell) -> str:
     """Return a digest of what a trial of the cell is about: the application, and the cell's own code."""
-    files = [file for folder in CODE for file in sorted((REPO / folder).rglob("*")) if file.suffix in (".py", ".sql")]
     own = [module for module in MODULES if cell in module.CELLS]
-    files += [
-        Path(str(module.__file__)) for module in (trial, *(walk, histories, truth) * (cell.kind is walk.Walk), *own)
-    ]
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
+    parts = (trial, *(walk, histories, truth) * (cell.kind is walk.Walk), *own)
+    return digest(Path(str(module.__file__)) for module in parts)
 
 
 def done(cell: Cell) -> set[int]:
@@ -140,26 +132,16 @@ def done(cell: Cell) -> set[int]:
 
 def newest_results(cell: Cell) -> tuple[str, list[Outcome]]:
     """Return the cell's trials of the version that was tried last; of a trial that was run again, the last."""
-    rows = [json.loads(row) for row in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
-    mine = [row for row in rows if row["cell"] == cell.name]
-    version: str = mine[-1]["version"] if mine else code_version(cell)
-    newest = {row["seed"]: row for row in mine if row.pop("version") == version}
-    return version, [Outcome(**row) for row in newest.values()]
-
-
-def keep(outcome: Outcome, version: str) -> None:
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with RESULTS.open("a") as lines:
-        lines.write(json.dumps(asdict(outcome) | {"version": version}) + "\n")
+    version, rows = RESULTS.newest(cell.name)
+    newest = {row["seed"]: Outcome(**row) for row in rows}
+    return version or code_version(cell), list(newest.values())
 
 
 def line(cell: Cell) -> str:
     """Return the cell's row of the page; without a trial here, the one that it has."""
     version, mine = newest_results(cell)
     if not mine:
-        rows = PAGE.read_text().splitlines(keepends=True) if PAGE.exists() else []
-        untried = f"| {cell.name} | {cell.title} | 0 | | | | | | | |\n"
-        return next((row for row in rows if row.startswith(f"| {cell.name} |")), untried)
+        return RESULTS.shown(cell.name, untried=f"| {cell.name} | {cell.title} | 0 | | | | | | | |\n")
     sums = (sum(getattr(outcome, name) for outcome in mine) for name in ("lost", "duplicate", "wrong", "unaccounted"))
     seconds = [outcome.recovery_seconds for outcome in mine]
     seen = sum(outcome.was_seen for outcome in mine)
