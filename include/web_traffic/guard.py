@@ -6,12 +6,14 @@ those of the checkpoint. Otherwise the run is refused with the way out; Spark wo
 
 import getpass
 import os
+import re
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from web_traffic.checkpoint import Checkpoint, Offsets
-from web_traffic.errors import CheckpointClosed, CheckpointError, CheckpointMismatch, DataLoss
+from web_traffic.errors import CheckpointClosed, CheckpointError, CheckpointMismatch, DataLoss, SettingsError
 from web_traffic.events import KEYS
 from web_traffic.histories import CHECKS, Histories, look_at
 from web_traffic.kafka import Topic
@@ -39,11 +41,16 @@ def fingerprint(settings: Settings, topic: Topic, watermark_delay: str, spark_ve
     }
 
 
+ENCODED_IN_ADDRESSES = re.compile(r"""[\s%#?"<>`^|{}\[\]\\]""")
+"""What Java encodes in the path of a URI. Spark's reader of states encodes it, and takes the result for the path."""
+
+
 def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topic, expected: Fingerprint) -> Start:
     """Return how the stream may start; raises `NeedsAttention` if it may not.
 
     Changes nothing. If a rebuild was asked for, the stream may start once `rebuild.set_aside` has made room for it.
     """
+    _require_readable_state(settings.checkpoint_location)
     checkpoint = Checkpoint(settings.checkpoint_location)
     _require_writable(checkpoint)
     newest, *older = read_last_records(connection, topic.id) or [{}]
@@ -84,6 +91,15 @@ def _agreed_span(
     if wrong:
         raise CheckpointMismatch(rebuild.way_out([wrong]))
     return histories.span
+
+
+def _require_readable_state(folder: Path) -> None:
+    """Refuse a folder whose state Spark 4.2 writes and can't read: see `findings/`."""
+    if found := ENCODED_IN_ADDRESSES.search(str(folder)):
+        raise SettingsError(
+            f"CHECKPOINT_LOCATION={folder}: Spark can't read the state of a checkpoint with {found[0]!r} in its path; "
+            "choose a path of letters, digits, '/', '.', '_' and '-'"
+        )
 
 
 def _require_writable(checkpoint: Checkpoint) -> None:

@@ -230,3 +230,14 @@ def test_a_checkpoint_that_may_not_be_written_is_refused(pipeline: Pipeline) -> 
     pipeline.checkpoint.mkdir(mode=0o500)
     pipeline.command = [*bound_by_permissions(), *submit()]
     assert f"may not write to {pipeline.checkpoint}: give this user the right" in refusal(pipeline)
+
+
+@pytest.mark.parametrize("name", ["a space", "50%", "a#b"])
+def test_a_checkpoint_whose_state_spark_could_not_read_is_refused_before_it_is_made(
+    pipeline: Pipeline, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / name
+    pipeline.produce(event("00:01"))
+    refused = refusal(pipeline, CHECKPOINT_LOCATION=str(folder))
+    assert "Spark can't read the state of a checkpoint with" in refused
+    assert not folder.exists()
