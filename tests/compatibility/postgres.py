@@ -1,6 +1,7 @@
 """The PostgreSQL of each version, from a jar or from another release of Debian; each is downloaded once."""
 
 import re
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -8,7 +9,7 @@ from zipfile import ZipFile
 
 from local_stack import StackError
 from local_stack.environment import VAR
-from local_stack.jars import bring_jars, class_path
+from local_stack.jars import bring_jars, class_path, coordinates
 from tests.faults.cell import NotHere
 
 FOLDER = VAR / "compatibility"
@@ -26,14 +27,15 @@ def binaries(version: str) -> Path:
     """Return the folder of `postgres` and `initdb`; raises `NotHere`."""
     folder = FOLDER / f"postgres-{version}"
     place = folder / f"usr/lib/postgresql/{version}/bin" if version in DEBIAN else folder / "bin"
-    stamp = folder / ".whole"
-    if not stamp.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+    stamp, made_from = folder / ".made-from", " ".join(coordinates(f"postgres-{version}") or DEBIAN[version])
+    if not stamp.exists() or stamp.read_text() != made_from:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         try:
             _from_debian(version, folder, place) if version in DEBIAN else _from_jar(version, folder)
         except (StackError, OSError, subprocess.CalledProcessError) as error:
             raise NotHere(f"PostgreSQL {version} can't be downloaded: {_reason(error)}") from error
-        stamp.touch()
+        stamp.write_text(made_from)
     return place
 
 
@@ -56,6 +58,7 @@ def _from_debian(version: str, folder: Path, place: Path) -> None:
     _run("apt-get", *apt, "download", package, folder=folder / "apt")
     for deb in (folder / "apt").rglob("*.deb"):
         _run("dpkg-deb", "--extract", str(deb), str(folder))
+    shutil.rmtree(folder / "apt")
     loader = next(folder.rglob("ld-linux*.so.*")).resolve()
     places = ":".join(str(folder / root / "x86_64-linux-gnu") for root in ("usr/lib", "lib"))
     for name in ("postgres", "initdb"):
