@@ -33,11 +33,12 @@ Java or Python is the subject, each run is a spark-submit of its own; the other 
 SOURCES = """
 ## Where the versions come from
 
-- The brokers ({brokers}) come from Maven Central. PLAIN, SCRAM-SHA-512 and OAUTHBEARER are over SASL_SSL; the
-  tokens come from a local OIDC issuer.
-- PostgreSQL {from_jars} come from Maven Central, because the wheel of the embedded stack has no TLS. 13, the
-  oldest that is served, comes from Debian 11; the ETL needs 14. 19 is the release candidate of Debian
-  experimental.
+- The brokers ({brokers}) come from Maven Central. PLAIN, SCRAM-SHA-512 and OAUTHBEARER are over SASL_SSL;
+  the tokens come from a local OIDC issuer. A broker of 4.4 with OAUTHBEARER starts only if it knows who signs the
+  tokens and for whom (`sasl.oauthbearer.expected.issuer` and `….audience`), or is told to take any.
+- PostgreSQL {from_jars} come from Maven Central, because the wheel of the embedded stack has no TLS. 13 is the
+  oldest that was found. It comes from Debian 11, and the ETL needs 14. 19 is the release candidate of
+  Debian experimental.
 - PgBouncer and the JDKs (below /usr/lib/jvm) are those of the machine, and `uv` finds its Pythons.
 
 ## What is not here

@@ -1,6 +1,7 @@
 """The PostgreSQL of each version, from a jar or from another release of Debian; each is downloaded once."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def _from_debian(version: str) -> Path:
     _run("apt-get", *apt, "download", package, folder=folder / "apt")
     for deb in (folder / "apt").rglob("*.deb"):
         _run("dpkg-deb", "--extract", str(deb), str(folder))
+    shutil.rmtree(folder / "apt")
     loader = next(folder.rglob("ld-linux*.so.*")).resolve()
     places = ":".join(str(folder / root / "x86_64-linux-gnu") for root in ("usr/lib", "lib"))
     for name in ("postgres", "initdb"):
