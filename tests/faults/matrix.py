@@ -60,13 +60,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.matrix", description=__doc__)
     parser.add_argument("--cell", choices=CELLS, action="append", help="only this cell (repeatable)")
     parser.add_argument("--seed", type=int, help="one trial with this seed, whether it was run or not")
-    parser.add_argument("--trials", type=int, help="at most so many trials a cell")
+    parser.add_argument("--trials", type=int, default=sys.maxsize, help="at most so many trials a cell")
     parser.add_argument("--lanes", type=int, default=1, help="trials at the same time, each on a stack of its own")
     options = parser.parse_args()
     plan = [
         (cell.name, seed)
         for cell in (CELLS[name] for name in options.cell or CELLS)
-        for seed in ([options.seed] if options.seed else range(1, min(options.trials or cell.trials, cell.trials) + 1))
+        for seed in ([options.seed] if options.seed else range(1, min(options.trials, cell.trials) + 1))
         if options.seed or seed not in done(cell)
     ]
     broken = 0
