@@ -37,7 +37,9 @@ def secured(home: Path) -> Iterator[Stack]:
         now = datetime.now(UTC)
         pipeline.produce_traffic(2_500, seed=1, start=now - 2 * HOUR, end=now - HOUR)
         stack = plain.switch(is_secure=True)
-        with pytest.raises(StackError, match=r"runs with other settings than .*\.env: run `make down` first"):
+        with pytest.raises(
+            StackError, match=r"runs with other settings than .*\.env or this shell has: run `make down`"
+        ):
             up(stack, "postgres", "kafka")
     with running(stack, "postgres", "kafka"):
         yield stack
