@@ -15,7 +15,7 @@ import web_traffic.warehouse.migrate as migration
 from local_stack import Stack
 from local_stack.postgres import make_warehouse
 from tests.faults.stopped import wait_until
-from web_traffic.errors import SchemaMismatch
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, SchemaMismatch
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.locks import Lock
@@ -175,11 +175,21 @@ def test_the_command_says_what_it_applied_and_then_that_there_is_nothing_to_do(e
     assert run_command(empty) == (0, "the schema is up to date\n", "")
 
 
+def test_a_login_that_does_not_own_the_database_is_told_to_log_in_as_the_owner(
+    empty: Environment, stack: Stack
+) -> None:
+    writer = {"POSTGRES_USER": "web_traffic_writer", "POSTGRES_PASSWORD": stack.secrets.postgres_writer}
+    returncode, output, error = run_command(empty | writer)
+    assert (returncode, output) == (EXIT_NEEDS_ATTENTION, "")
+    assert error.startswith("migrate: permission denied for database")
+    assert error.endswith("; log in as the role that owns the database\n")
+
+
 @pytest.mark.parametrize(
     ("environment", "code", "message"),
     [
         ({"POSTGRES_URL": "postgresql://127.0.0.1:1/nowhere"}, 1, "Connection refused"),
-        ({"POSTGRES_PASSWORD": "not-this"}, 1, 'password authentication failed for user "web_traffic_owner"'),
+        ({"POSTGRES_PASSWORD": "not-this"}, 78, 'password authentication failed for user "web_traffic_owner"'),
         ({"POSTGRES_URL": "mysql://127.0.0.1/x"}, 78, "migrate: POSTGRES_URL must look like jdbc:postgresql://host"),
     ],
 )
