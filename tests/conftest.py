@@ -42,11 +42,14 @@ LONG_TESTS = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count what the tests start, and let their PostgreSQL leave its files to the operating system.
+    """Count what the tests start, let their PostgreSQL leave its files to the system, and alert nobody.
 
-    It writes as before, so what is killed loses nothing; only a machine that dies would lose what is not on its disk.
+    PostgreSQL writes as before, so what is killed loses nothing. Only a machine that dies would lose what is not
+    on its disk. The failures that tests provoke must not reach the channels of whoever runs them.
     """
     config.pluginmanager.register(timing, "timing")
+    for name in ("ALERT_URLS", "RUN_DEADLINE"):
+        os.environ.pop(name, None)
     durable = postgres.command
 
     def command(stack: Stack) -> list[str]:

@@ -1,9 +1,11 @@
 """Folders for the stacks that tests start."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from local_stack import Stack, down
+from local_stack import Stack, down, running
 from local_stack.environment import VAR
 
 
@@ -15,3 +17,12 @@ def fresh_home(name: str) -> Path:
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     return home
+
+
+@contextmanager
+def own_stack(name: str, *programs: str) -> Iterator[Stack]:
+    """Run a stack of its own with these programs; its folder goes at the end, unless it could not be stopped."""
+    home = fresh_home(name)
+    with running(Stack.create(home), *programs) as stack:
+        yield stack
+    shutil.rmtree(home)

@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -11,12 +10,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from local_stack import Stack, running
+from local_stack import Stack
 from local_stack.environment import LOOPBACK, Ports
 from local_stack.postgres import binaries, system_user
 from local_stack.supervisor import Supervisor
 from tests.faults.stopped import stopped_at, wait_until
-from tests.homes import fresh_home
+from tests.homes import own_stack
 from tests.integration.test_guard import refusal
 from tests.integration.test_histories import assert_all_is_there, produce_window
 from tests.integration.test_losses import REBUILD
@@ -82,10 +81,8 @@ class Standby:
 @pytest.fixture
 def primary() -> Iterator[Stack]:
     """Return a stack with a PostgreSQL of its own."""
-    home = fresh_home("failover")
-    with running(Stack.create(home), "postgres") as primary:
+    with own_stack("failover", "postgres") as primary:
         yield primary
-    shutil.rmtree(home)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A rejected event goes back once, whatever is killed or away meanwhile."""
 
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,10 +11,10 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from local_stack import Stack, running, up
+from local_stack import Stack, up
 from local_stack.supervisor import Supervisor
 from tests.faults.stopped import wait_until
-from tests.homes import fresh_home
+from tests.homes import own_stack
 from tests.pipeline import Pipeline, make_pipeline, make_topic
 from tests.redriving import (
     ALL,
@@ -35,10 +34,8 @@ from web_traffic.kafka import describe_topic
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """Return a stack that the tests may break."""
-    home = fresh_home("redrive")
-    with running(Stack.create(home), "postgres", "kafka") as stack:
+    with own_stack("redrive", "postgres", "kafka") as stack:
         yield stack
-    shutil.rmtree(home)
 
 
 @contextmanager

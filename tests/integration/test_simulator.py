@@ -1,7 +1,6 @@
 """Traffic and a real broker: every event arrives once, or the command fails and says how many did not."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,11 +15,11 @@ from uuid import uuid4
 
 import pytest
 
-from local_stack import Stack, running
+from local_stack import Stack
 from local_stack.environment import REPO
 from local_stack.lifecycle import status
 from simulator import Traffic, Truth
-from tests.homes import fresh_home
+from tests.homes import own_stack
 from web_traffic.kafka import end_offsets, ensure_topic
 from web_traffic.recount.counting import Record
 from web_traffic.recount.sources import read_topic
@@ -32,10 +31,8 @@ START = END - timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    home = fresh_home("traffic")
-    with running(Stack.create(home), "kafka") as stack:
+    with own_stack("traffic", "kafka") as stack:
         yield stack
-    shutil.rmtree(home)
 
 
 @pytest.fixture
