@@ -26,6 +26,8 @@ from web_traffic.warehouse.history import Fingerprint, LastRecord, Span, read_la
 from web_traffic.window_length import WINDOW_MINUTES
 
 ACCEPT = "to go on without them run once with accept_data_loss, which records the gap"
+ENCODED_IN_ADDRESSES = re.compile(r"""[\s%#?"<>`^|{}\[\]\\]""")
+"""What Java encodes in the path of a URI. Spark's reader of states encodes it, and takes the result for the path."""
 
 
 def fingerprint(settings: Settings, topic: Topic, watermark_delay: str, spark_version: str) -> Fingerprint:
@@ -39,10 +41,6 @@ def fingerprint(settings: Settings, topic: Topic, watermark_delay: str, spark_ve
         "state partitions": str(settings.shuffle_partitions),
         "Spark": ".".join(spark_version.split(".")[:2]),
     }
-
-
-ENCODED_IN_ADDRESSES = re.compile(r"""[\s%#?"<>`^|{}\[\]\\]""")
-"""What Java encodes in the path of a URI. Spark's reader of states encodes it, and takes the result for the path."""
 
 
 def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topic, expected: Fingerprint) -> Start:

@@ -22,15 +22,23 @@ export function range() {
     : { range: parameter("range", "6h") };
 }
 
+const asked = new Map();
+
 /**
- * Ask the server. The answer has `asked_at`, the server's clock in ms since 1970. Raises an Error whose `status` is that
- * of the answer (0: none came), and whose message is for people.
+ * Ask the server; who asks the same meanwhile gets the same answer. It has `asked_at`, the server's clock in ms since
+ * 1970. Raises an Error whose `status` is that of the answer (0: none came), and whose message is for people.
  */
-export async function ask(path, parameters) {
+export function ask(path, parameters) {
   const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== "" && value !== null));
+  const place = `api/${path}?${query}`;
+  if (!asked.has(place)) asked.set(place, answerOf(place).finally(() => asked.delete(place)));
+  return asked.get(place);
+}
+
+async function answerOf(place) {
   let answer;
   try {
-    answer = await fetch(`api/${path}?${query}`, { headers: { Accept: "application/json" } });
+    answer = await fetch(place, { headers: { Accept: "application/json" } });
   } catch {
     throw Object.assign(new Error("Airflow's API server does not answer."), { status: 0 });
   }
