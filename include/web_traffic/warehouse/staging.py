@@ -3,23 +3,26 @@
 The windows go to PostgreSQL as they stream by, so the memory of neither driver nor task grows with their number.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Literal
 from uuid import UUID, uuid4
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg import sql
 from pyspark.sql import DataFrame
 
-from web_traffic.arrow import spark_ddl, to_list
+from web_traffic.arrow import spark_ddl
 from web_traffic.faults import fault_point
 from web_traffic.settings import Settings
+from web_traffic.warehouse.binary_copy import END, SIGNATURE, to_rows
 from web_traffic.warehouse.connection import connect
 from web_traffic.windows import HIT_COLUMNS
 
 StagingTable = Literal["staged_window", "staged_restatement"]
 STAGE = pa.schema([("stage_id", pa.string()), ("hits", pa.int64())])
-STAGED_COLUMNS = {"stage_id": "uuid", **HIT_COLUMNS}
+STAGED_COLUMNS = ("stage_id", *HIT_COLUMNS)
 
 
 def stage_windows(hits: DataFrame, table: StagingTable, settings: Settings) -> dict[UUID, int]:
@@ -41,10 +44,12 @@ def _copier(table: StagingTable, settings: Settings) -> Callable[[Iterator[pa.Re
         stage_id = uuid4()
         hits = 0
         with connect(settings) as connection, connection.cursor().copy(_copy_into(table)) as copy:
-            copy.set_types(tuple(STAGED_COLUMNS.values()))
-            for window in _rows(first, batches):
-                copy.write_row((stage_id, *window))
-                hits += window[-1]
+            copy.write(SIGNATURE)
+            for windows in chain([first], batches):
+                copy.write(to_rows(windows, HIT_COLUMNS, stage_id))
+                hits += pc.sum(windows.columns[-1], min_count=0).as_py()
+                fault_point("copying")
+            copy.write(END)
         fault_point("windows staged")
         yield pa.RecordBatch.from_pylist([{"stage_id": str(stage_id), "hits": hits}], schema=STAGE)
 
@@ -54,9 +59,3 @@ def _copier(table: StagingTable, settings: Settings) -> Callable[[Iterator[pa.Re
 def _copy_into(table: StagingTable) -> sql.Composed:
     columns = sql.SQL(", ").join(map(sql.Identifier, STAGED_COLUMNS))
     return sql.SQL("COPY {} ({}) FROM STDIN BINARY").format(sql.Identifier("etl", table), columns)
-
-
-def _rows(first: pa.RecordBatch, others: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
-    for batch in (first, *others):
-        yield from zip(*(to_list(column) for column in batch.columns), strict=True)
-        fault_point("copying")
