@@ -26,6 +26,8 @@ from local_stack.progress import step
 
 COORDINATES = Path(__file__).with_name("jars.txt")
 JARS = VAR / "jars"
+BESIDE_PYSPARK = ("spark", "hdfs")
+"""Folders whose jars share a class path with those of pyspark."""
 RUNTIME_SCOPES = ("compile", "runtime")
 PLATFORMS = {
     ("Linux", "x86_64"): "linux-amd64",
@@ -74,7 +76,7 @@ def _fill(folder: str, jars: Path) -> None:
     partial.mkdir(parents=True)
     try:
         for artifact, path in _download(coordinates(folder), partial / "repository"):
-            if folder != "spark" or not _is_in_pyspark(artifact):
+            if folder not in BESIDE_PYSPARK or not _is_in_pyspark(artifact):
                 path.rename(partial / path.name)
     except (requests.RequestException, RuntimeError) as error:
         raise StackError(

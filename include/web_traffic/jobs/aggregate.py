@@ -122,7 +122,7 @@ def start_stream(
         count_hits(decoded)
         .writeStream.queryName("web_traffic")
         .outputMode("append")
-        .option("checkpointLocation", str(settings.checkpoint_location))
+        .option("checkpointLocation", settings.checkpoint_location)
         .trigger(availableNow=True)
         .foreachBatch(sink)
         .start()
