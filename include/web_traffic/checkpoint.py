@@ -57,6 +57,8 @@ class Checkpoint:
         """Take the address of the folder; raises `SettingsError` if Spark does not know such a file system."""
         self.location = location
         self.storage = Storage(location)
+        self._logged: dict[str, list[Any]] = {}
+        """What was read of the logs: Spark writes a file of a log once, and never changes it."""
 
     @property
     def query_id(self) -> UUID | None:
@@ -169,12 +171,17 @@ class Checkpoint:
 
     def _read(self, log: str, batch_id: int | str, *line_types: Any) -> list[Any]:
         file = f"{log}/{batch_id}"
+        if file in self._logged:
+            return self._logged[file]
         try:
             # The Kafka source writes a NUL first.
             version, *lines = self.storage.read(file).removeprefix(b"\0").splitlines()
             if version != b"v1":
                 raise CheckpointError(f"{self.location}/{file}: format {version.decode()!r} is not known")
-            return [msgspec.json.decode(line, type=kind) for line, kind in zip(lines, line_types, strict=True)]
+            self._logged[file] = [
+                msgspec.json.decode(line, type=kind) for line, kind in zip(lines, line_types, strict=True)
+            ]
+            return self._logged[file]
         except FileNotFoundError as error:
             raise CheckpointError(f"{self.location}/{file} is missing") from error
         except ValueError as error:

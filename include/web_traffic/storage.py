@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyspark import SparkContext
 
@@ -21,6 +21,9 @@ DAMAGED = ("ChecksumException", "EOFException")
 WRONG = ("UnsupportedFileSystemException", "RuntimeException", "UnknownStoreException", "IllegalArgumentException")
 """Spark does not know such a file system, lacks its jars, or there is no such bucket."""
 ADVICE = "correct it, or give Spark the jars and properties of this file system"
+RIGHT = "give this user, or Spark's login at the store, the right, or correct CHECKPOINT_LOCATION"
+LONGEST = 200
+"""Characters of a message that are kept: some stores say the same three times."""
 
 
 class Storage:
@@ -34,8 +37,8 @@ class Storage:
         """Take the folder's address, as `scheme://…/path`."""
         self.location = location
         with _errors_of(location):
-            self._path: Any = _jvm().org.apache.hadoop.fs.Path(location)
-            self._system: Any = self._path.getFileSystem(_configuration())
+            self._path: Any = _hadoop().path(location)
+            self._system: Any = self._path.getFileSystem(_hadoop().configuration)
 
     def read(self, name: str) -> bytes:
         """Return the contents of a file."""
@@ -50,9 +53,12 @@ class Storage:
     def list(self, name: str) -> dict[str, Callable[[], int]]:
         """Return the names in a folder, each with a function that asks for its size in bytes."""
         with _errors_of(f"{self.location}/{name}"):
-            found = self._system.listStatus(self._at(name))
+            # Of an array of folders Hadoop makes plain FileStatus; py4j can hand on no array of a store's own kind.
+            folders = _hadoop().gateway.new_array(_hadoop().path, 1)
+            folders[0] = self._at(name)
+            found = self._system.listStatus(folders)
             # One call for all paths: one for each of them would take longer than the listing.
-            paths = _jvm().scala.runtime.ScalaRunTime.stringOf(_jvm().org.apache.hadoop.fs.FileUtil.stat2Paths(found))
+            paths = _hadoop().text_of(_hadoop().paths_of(found))
         names = [
             path.rpartition("/")[2] for path in paths.removeprefix("Array(").removesuffix(")").split(", ") if path
         ]
@@ -60,7 +66,7 @@ class Storage:
 
     def exists(self, name: str = "") -> bool:
         """Whether there is such a file or folder; without a name, whether this folder exists."""
-        with _errors_of(f"{self.location}/{name}"):
+        with _errors_of(f"{self.location}/{name}".rstrip("/")):
             return bool(self._system.exists(self._at(name)))
 
     def rename(self, location: str) -> None:
@@ -77,25 +83,41 @@ class Storage:
             while not self._system.exists(folder):
                 folder = folder.getParent()
             if folder.toUri().getScheme() != "file":
-                self._system.access(folder, _jvm().org.apache.hadoop.fs.permission.FsAction.ALL)
+                self._system.access(folder, _hadoop().all_rights)
             # Hadoop would compare the bits of a local folder with the user's name, also for root.
             elif not os.access(folder.toUri().getPath(), os.R_OK | os.W_OK | os.X_OK):
-                raise _closed(folder.toString(), "write to it")
+                raise CheckpointClosed(f"the user {getpass.getuser()} may not write to {folder.toString()}: {RIGHT}")
 
     def _at(self, name: str) -> Any:
-        return _jvm().org.apache.hadoop.fs.Path(self._path, name) if name else self._path
+        return _hadoop().path(self._path, name) if name else self._path
 
 
-def _jvm() -> Any:
-    SparkContext._ensure_initialized()  # noqa: SLF001  spark-submit has started the JVM, and Spark has no other way
-    return SparkContext._jvm  # noqa: SLF001
+class _Hadoop(NamedTuple):
+    """What is used of Hadoop in the JVM. py4j looks up a name in the JVM part by part, and each time again."""
+
+    gateway: Any
+    path: Any
+    paths_of: Any
+    text_of: Any
+    all_rights: Any
+    configuration: Any
+    """Hadoop's configuration, with the properties of Spark that are for it."""
 
 
 @cache
-def _configuration() -> Any:
-    """Return Hadoop's configuration, with the properties of Spark that are for it."""
-    jvm = _jvm()
-    return jvm.org.apache.spark.deploy.SparkHadoopUtil.get().newConfiguration(jvm.org.apache.spark.SparkConf())
+def _hadoop() -> _Hadoop:
+    SparkContext._ensure_initialized()  # noqa: SLF001  spark-submit has started the JVM, and Spark has no other way
+    gateway: Any = SparkContext._gateway  # noqa: SLF001
+    apache, scala = gateway.jvm.org.apache, gateway.jvm.scala
+    hadoop = apache.hadoop.fs
+    return _Hadoop(
+        gateway,
+        hadoop.Path,
+        hadoop.FileUtil.stat2Paths,
+        scala.runtime.ScalaRunTime.stringOf,
+        hadoop.permission.FsAction.ALL,
+        apache.spark.deploy.SparkHadoopUtil.get().newConfiguration(apache.spark.SparkConf()),
+    )
 
 
 def _size(found: Any, number: int) -> int:
@@ -114,7 +136,7 @@ def _errors_of(location: str) -> Iterator[None]:
             raise
         name, message = java.getClass().getSimpleName(), _first_line(java.getMessage())
         if name in CLOSED or "Permission denied" in message:
-            raise _closed(location, f"use it ({message})") from error
+            raise CheckpointClosed(f"{location} can't be used ({message}): {RIGHT}") from error
         if name == "FileNotFoundException":
             raise FileNotFoundError(location) from error
         if name in DAMAGED:
@@ -125,11 +147,4 @@ def _errors_of(location: str) -> Iterator[None]:
 
 
 def _first_line(message: str | None) -> str:
-    return " ".join((str(message).strip().splitlines() or [""])[0].split())
-
-
-def _closed(location: str, what: str) -> CheckpointClosed:
-    return CheckpointClosed(
-        f"the user {getpass.getuser()} may not {what}: {location}; give this user the right, or correct "
-        "CHECKPOINT_LOCATION"
-    )
+    return " ".join((str(message).strip().splitlines() or [""])[0].split())[:LONGEST]

@@ -19,18 +19,11 @@ from web_traffic.storage import Storage
 SOON = datetime(2026, 3, 29, 0, 21, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of an HDFS."""
-    with hdfs(tmp_path_factory.mktemp("hdfs")) as root:
-        yield root
-
-
 @pytest.fixture
-def pipeline(root: str, stack: Stack, tmp_path: Path, numbers: Iterator[int]) -> Pipeline:
+def pipeline(stack: Stack, tmp_path: Path) -> Iterator[Pipeline]:
     """Return a pipeline whose checkpoint is on HDFS."""
-    name = f"on_hdfs_{next(numbers)}"
-    return make_pipeline(stack, name, tmp_path, CHECKPOINT_LOCATION=f"{root}/{name}/checkpoint")
+    with hdfs(tmp_path) as store:
+        yield make_pipeline(stack, "on_hdfs", tmp_path, CHECKPOINT_LOCATION=f"{store.root}/web-traffic/checkpoint")
 
 
 def test_runs_retries_restatements_and_rebuilds_are_right_with_a_checkpoint_on_hdfs(pipeline: Pipeline) -> None:

@@ -22,7 +22,7 @@ def checkpoint_loses(name: str, trial: Trial) -> None:
     """Lose a part of the checkpoint, and have a person rebuild it if the run refuses."""
     trial.pipeline.run()
     trial.produce(10_000, hour=2)
-    checkpoint = Folder(trial.pipeline.settings.checkpoint_location)
+    checkpoint = Folder(trial.checkpoint)
     match name:
         case "folder":
             checkpoint.delete()
