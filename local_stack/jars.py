@@ -26,6 +26,10 @@ from local_stack.progress import step
 
 COORDINATES = Path(__file__).with_name("jars.txt")
 JARS = VAR / "jars"
+BESIDE_PYSPARK = ("spark", "hdfs", "s3a")
+"""Folders whose jars share a class path with those of pyspark."""
+WHOLE = "jar-with-dependencies"
+"""Classifier of a jar that has all that it depends on in it."""
 RUNTIME_SCOPES = ("compile", "runtime")
 PLATFORMS = {
     ("Linux", "x86_64"): "linux-amd64",
@@ -74,7 +78,7 @@ def _fill(folder: str, jars: Path) -> None:
     partial.mkdir(parents=True)
     try:
         for artifact, path in _download(coordinates(folder), partial / "repository"):
-            if folder != "spark" or not _is_in_pyspark(artifact):
+            if folder not in BESIDE_PYSPARK or not _is_in_pyspark(artifact):
                 path.rename(partial / path.name)
     except (requests.RequestException, RuntimeError) as error:
         raise StackError(
@@ -104,6 +108,9 @@ def _download(wanted: Iterable[str], repository: Path) -> list[tuple[Artifact, P
     for coordinate in wanted:
         # One at a time: resolved together, the managed versions of one would change the versions of the other.
         root = maven.create_dependency(replace(Coordinate.parse(coordinate), scope="compile"))
+        if root.artifact.classifier == WHOLE:
+            artifacts[root.artifact.artifactId] = root.artifact
+            continue
         for one in chain(*maven.resolver.resolve([root])):
             if one.scope in RUNTIME_SCOPES:
                 artifacts.setdefault(one.artifact.artifactId, one.artifact)

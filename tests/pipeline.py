@@ -21,6 +21,8 @@ from simulator import Traffic, Truth
 from simulator.sending import Sender
 from tests.timing import count_start, timed
 from tests.warm_spark import SMALL_RUN, run_here
+from web_traffic.gate import Decision, ask
+from web_traffic.kafka import describe_topic
 from web_traffic.kafka_client import make_admin, make_producer
 from web_traffic.recount import Recount, recount
 from web_traffic.settings import Settings
@@ -57,7 +59,13 @@ class Pipeline:
 
     @property
     def checkpoint(self) -> Path:
-        return self.settings.checkpoint_location
+        """The checkpoint's folder, if it is on this disk."""
+        return Path(self.settings.checkpoint_location.removeprefix("file://"))
+
+    def ask_gate(self) -> Decision:
+        """Ask the gate as the DAG does; nothing of it sees the checkpoint."""
+        with self.connect() as connection:
+            return ask(self.settings, connection, describe_topic(self.settings), is_asked_for=False)
 
     def connect(self) -> psycopg.Connection[Any]:
         return connect(self.settings)

@@ -1,4 +1,7 @@
-"""The whole stack with Airflow, and the run that the schedule makes first; shared by all tests that need them."""
+"""The whole stack with Airflow, and the run that the schedule makes first; shared by all tests that need them.
+
+Its checkpoint is on a file system that only Spark knows, so none of Airflow's processes can open it.
+"""
 
 import json
 from collections.abc import Iterator
@@ -41,6 +44,15 @@ SETTINGS = {
 }
 
 
+ONLY_SPARK_KNOWS = "viewfs://only-spark-knows"
+HADOOP = """\
+<configuration>
+<property><name>fs.viewfs.mounttable.only-spark-knows.link./home</name><value>{home}</value></property>
+</configuration>
+"""
+"""Hadoop's own file system of links, with the stack's folder behind one of them."""
+
+
 @dataclass
 class FirstRun:
     """The run that the schedule made, and the truth about the traffic that it found."""
@@ -57,7 +69,14 @@ def settings_for_tests(home: Path) -> Iterator[None]:
     own = airflow.environment
 
     def environment(stack: Stack) -> dict[str, str]:
-        return own(stack) | (SETTINGS if stack.home == home.absolute() else {})
+        if stack.home != home.absolute():
+            return own(stack)
+        checkpoint = f"{ONLY_SPARK_KNOWS}/home/{stack.checkpoint.relative_to(stack.home)}"
+        return own(stack) | SETTINGS | {"CHECKPOINT_LOCATION": checkpoint, "HADOOP_CONF_DIR": str(hadoop)}
+
+    hadoop = home.absolute() / "hadoop"
+    hadoop.mkdir(parents=True)
+    (hadoop / "core-site.xml").write_text(HADOOP.format(home=home.absolute().as_uri()))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(airflow, "environment", environment)

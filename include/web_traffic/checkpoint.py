@@ -1,21 +1,20 @@
 """Reads the checkpoint of a Spark Structured Streaming query: offsets, commits, watermarks.
 
 The files are Spark's (`org.apache.spark.sql.execution.streaming`: OffsetSeqLog, CommitLog, StreamMetadata), format
-version 1: a line `v1`, then JSON lines. Nothing here writes.
+version 1: a line `v1`, then JSON lines. Nothing here writes. Only the driver opens a checkpoint, by `storage`.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from web_traffic.errors import CheckpointError
-
-Offsets = dict[str, int]
-"""Kafka offset by partition number (as text, the way JSON keeps it)."""
+from web_traffic.kafka import Offsets
+from web_traffic.storage import Storage
 
 
 class _Metadata(msgspec.Struct):
@@ -47,22 +46,29 @@ class Batch:
     """The watermark that the batch runs under; None before there is one."""
 
 
-@dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A checkpoint folder, which need not exist yet."""
+    """A checkpoint, which need not exist yet.
 
-    folder: Path
+    Each method raises `CheckpointError` if a file is not as Spark writes it, and `CheckpointOutOfReach` if the storage
+    does not answer.
+    """
+
+    def __init__(self, location: str) -> None:
+        """Take the address of the folder; raises `SettingsError` if Spark does not know such a file system."""
+        self.location = location
+        self.storage = Storage(location)
+        self._logged: dict[str, list[Any]] = {}
+        """What was read of the logs: Spark writes a file of a log once, and never changes it."""
 
     @property
     def query_id(self) -> UUID | None:
-        """Id of the query that owns the checkpoint; None before its first run. Raises `CheckpointError`."""
-        file = self.folder / "metadata"
+        """Id of the query that owns the checkpoint; None before its first run."""
         try:
-            return msgspec.json.decode(file.read_bytes(), type=_Metadata).id
+            return msgspec.json.decode(self.storage.read("metadata"), type=_Metadata).id
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError) as error:
-            raise CheckpointError(f"{file} can't be read: {error}") from error
+        except msgspec.DecodeError as error:
+            raise CheckpointError(f"{self.location}/metadata can't be read: {error}") from error
 
     def newest_planned(self) -> int | None:
         """Number of the newest batch in the offset log."""
@@ -73,10 +79,10 @@ class Checkpoint:
         return self._newest("commits")
 
     def batch(self, batch_id: int) -> Batch:
-        """Read a planned batch; raises `CheckpointError` if the offset log does not hold it."""
+        """Read a planned batch; it is an error if the offset log does not hold it."""
         query_id = self.query_id
         if query_id is None:
-            raise CheckpointError(f"{self.folder / 'metadata'} is missing")
+            raise CheckpointError(f"{self.location}/metadata is missing")
         plan, end_offsets = self._plan(batch_id)
         before = self._plan(batch_id - 1)[1] if batch_id else self._first_source_offsets()
         start_offsets = dict.fromkeys(end_offsets, 0) | before  # a new partition is read from its first record
@@ -107,7 +113,7 @@ class Checkpoint:
             if committed is not None:
                 self.next_watermark(committed)
                 if planned is None or planned < committed:
-                    raise CheckpointError(f"{self.folder / 'offsets' / str(committed)} is missing")
+                    raise CheckpointError(f"{self.location}/offsets/{committed} is missing")
             if planned is None:
                 self.initial_offsets()
                 return None
@@ -117,9 +123,16 @@ class Checkpoint:
         except CheckpointError as error:
             return str(error)
 
+    def has_work(self) -> bool:
+        """Whether Spark has a batch to do that needs no new record: a planned one, or one that closes windows."""
+        planned, committed = self.newest_planned(), self.newest_committed()
+        if planned is None or planned != committed:
+            return planned != committed
+        return self.next_watermark(planned) != self.batch(planned).watermark
+
     def _read_operator(self) -> None:
         """Read the file that Spark needs to count open hits: a run can go on without it, but not with half of it."""
-        if (self.folder / "state/0/_metadata/metadata").exists():
+        if self.storage.exists("state/0/_metadata/metadata"):
             self._read("state/0/_metadata", "metadata", dict[str, Any])
 
     def _damaged_state(self, planned: int, version: int) -> str | None:
@@ -128,13 +141,13 @@ class Checkpoint:
         if not conf.get("spark.sql.streaming.stateStore.providerClass", "").endswith("HDFSBackedStateStoreProvider"):
             return None
         for partition in range(int(conf.get("spark.sql.shuffle.partitions", 0)) if version else 0):
-            folder = self.folder / "state/0" / str(partition)
-            files = {file.name: file.stat().st_size for file in folder.iterdir()} if folder.is_dir() else {}
+            folder = f"state/0/{partition}"
+            files = self._list(folder)
             for number in range(version, 0, -1):
-                if files.get(f"{number}.snapshot"):
+                if _has_content(files, f"{number}.snapshot"):
                     break
-                if not files.get(f"{number}.delta"):
-                    return f"{folder / str(number)}.delta is missing or empty"
+                if not _has_content(files, f"{number}.delta"):
+                    return f"{self.location}/{folder}/{number}.delta is missing or empty"
         return None
 
     def next_watermark(self, batch_id: int) -> datetime | None:
@@ -149,7 +162,7 @@ class Checkpoint:
 
     def initial_offsets(self) -> Offsets | None:
         """Return where the first batch begins; None until Spark has decided it."""
-        return self._first_source_offsets() if (self.folder / "sources/0/0").exists() else None
+        return self._first_source_offsets() if self.storage.exists("sources/0/0") else None
 
     def _first_source_offsets(self) -> Offsets:
         (offsets_by_topic,) = self._read("sources/0", 0, dict[str, Offsets])
@@ -157,23 +170,35 @@ class Checkpoint:
         return dict(offsets)
 
     def _read(self, log: str, batch_id: int | str, *line_types: Any) -> list[Any]:
-        file = self.folder / log / str(batch_id)
+        file = f"{log}/{batch_id}"
+        if file in self._logged:
+            return self._logged[file]
         try:
-            version, *lines = file.read_bytes().removeprefix(b"\0").splitlines()  # the Kafka source writes a NUL first
+            # The Kafka source writes a NUL first.
+            version, *lines = self.storage.read(file).removeprefix(b"\0").splitlines()
             if version != b"v1":
-                raise CheckpointError(f"{file}: format {version.decode()!r} is not known")
-            return [msgspec.json.decode(line, type=kind) for line, kind in zip(lines, line_types, strict=True)]
-        except (OSError, ValueError, msgspec.DecodeError) as error:
-            raise CheckpointError(f"{file} can't be read: {error}") from error
+                raise CheckpointError(f"{self.location}/{file}: format {version.decode()!r} is not known")
+            self._logged[file] = [
+                msgspec.json.decode(line, type=kind) for line, kind in zip(lines, line_types, strict=True)
+            ]
+            return self._logged[file]
+        except FileNotFoundError as error:
+            raise CheckpointError(f"{self.location}/{file} is missing") from error
+        except ValueError as error:
+            raise CheckpointError(f"{self.location}/{file} can't be read: {error}") from error
 
     def _newest(self, log: str) -> int | None:
-        folder = self.folder / log
+        return max((int(name) for name in self._list(log) if name.isdecimal()), default=None)
+
+    def _list(self, folder: str) -> dict[str, Callable[[], int]]:
         try:
-            return max((int(file.name) for file in folder.iterdir() if file.name.isdecimal()), default=None)
+            return self.storage.list(folder)
         except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise CheckpointError(f"{folder} can't be read: {error}") from error
+            return {}
+
+
+def _has_content(files: Mapping[str, Callable[[], int]], name: str) -> bool:
+    return name in files and files[name]() > 0
 
 
 def _timestamp(milliseconds: int) -> datetime | None:

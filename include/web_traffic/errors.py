@@ -50,6 +50,10 @@ class CheckpointError(TryAgain):
     """A checkpoint file is not as Spark writes it; the message names the file."""
 
 
+class CheckpointOutOfReach(TryAgain, ConnectionError):
+    """The storage of the checkpoint does not answer; the message has its words."""
+
+
 class InProgress(TryAgain):
     """Another process does the same work now; the message names it."""
 
@@ -128,7 +132,7 @@ class CheckpointMismatch(NeedsAttention):
 
 
 class CheckpointClosed(NeedsAttention):
-    """The checkpoint's folder can't be written to; nothing was read or written."""
+    """The checkpoint's folder can't be read or written; nothing was changed."""
 
 
 class LedgerMismatch(NeedsAttention):

@@ -4,19 +4,16 @@ Kafka's log, the checkpoint and the database must be of the same time (`historie
 those of the checkpoint. Otherwise the run is refused with the way out; Spark would find some of this late or never.
 """
 
-import getpass
-import os
 import re
-from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from web_traffic.checkpoint import Checkpoint, Offsets
-from web_traffic.errors import CheckpointClosed, CheckpointError, CheckpointMismatch, DataLoss, SettingsError
+from web_traffic.checkpoint import Checkpoint
+from web_traffic.errors import CheckpointError, CheckpointMismatch, DataLoss, SettingsError
 from web_traffic.events import KEYS
 from web_traffic.histories import CHECKS, Histories, look_at
-from web_traffic.kafka import Topic
+from web_traffic.kafka import Offsets, Topic
 from web_traffic.losses import all_gaps, lost_records
 from web_traffic.marks import changed_from
 from web_traffic.rebuild import Rebuild, Start, behind_unreadable
@@ -50,7 +47,7 @@ def examine(settings: Settings, connection: psycopg.Connection[Any], topic: Topi
     """
     _require_readable_state(settings.checkpoint_location)
     checkpoint = Checkpoint(settings.checkpoint_location)
-    _require_writable(checkpoint)
+    checkpoint.storage.require_writable()
     newest, *older = read_last_records(connection, topic.id) or [{}]
     changed = changed_from(settings, topic, newest, older)
     kept = {partition: record for partition, record in newest.items() if _is_kept(partition, record, topic, changed)}
@@ -91,19 +88,10 @@ def _agreed_span(
     return histories.span
 
 
-def _require_readable_state(folder: Path) -> None:
+def _require_readable_state(location: str) -> None:
     """Refuse a folder whose state Spark 4.2 writes and can't read: see `findings/`."""
-    if found := ENCODED_IN_ADDRESSES.search(str(folder)):
+    if found := ENCODED_IN_ADDRESSES.search(location):
         raise SettingsError(
-            f"CHECKPOINT_LOCATION={folder}: Spark can't read the state of a checkpoint with {found[0]!r} in its path; "
-            "choose a path of letters, digits, '/', '.', '_' and '-'"
-        )
-
-
-def _require_writable(checkpoint: Checkpoint) -> None:
-    folder = next(folder for folder in (checkpoint.folder, *checkpoint.folder.parents) if folder.exists())
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        raise CheckpointClosed(
-            f"the user {getpass.getuser()} may not write to {folder}: give this user the right, or correct "
-            "CHECKPOINT_LOCATION"
+            f"CHECKPOINT_LOCATION={location}: Spark can't read the state of a checkpoint with {found[0]!r} in its "
+            "path; choose a path of letters, digits, '/', '.', '_' and '-'"
         )

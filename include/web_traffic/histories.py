@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from uuid import UUID
 
-from web_traffic.checkpoint import Batch, Checkpoint, Offsets
+from web_traffic.checkpoint import Batch, Checkpoint
+from web_traffic.kafka import Offsets
 from web_traffic.warehouse.history import Entry, Fingerprint, Past, Span
 
 
@@ -87,7 +88,7 @@ def checkpoint_is_missing(histories: Histories) -> str | None:
     if not past.checkpoints or (seen.query_id and (has_begun or past.newest_writer is None)):
         return None
     return (
-        f"there is no checkpoint in {histories.checkpoint.folder}, but the database was fed from one: "
+        f"there is no checkpoint in {histories.checkpoint.location}, but the database was fed from one: "
         "correct CHECKPOINT_LOCATION if it is wrong"
     )
 
@@ -98,7 +99,7 @@ def checkpoint_is_foreign(histories: Histories) -> str | None:
     if seen.query_id is None or seen.query_id in past.checkpoints or seen.last_through < 0:
         return None
     return (
-        f"the checkpoint in {histories.checkpoint.folder} has fed another database, or this one was restored from a "
+        f"the checkpoint in {histories.checkpoint.location} has fed another database, or this one was restored from a "
         "copy that is older than the checkpoint: correct CHECKPOINT_LOCATION or POSTGRES_URL if one is wrong"
     )
 
@@ -143,8 +144,8 @@ def checkpoint_was_replaced(histories: Histories) -> str | None:
     is_unused = seen.last_through < 0 and histories.newest is None  # as a killed rebuild leaves it
     if is_unused or past.newest_writer in (None, seen.query_id):
         return None
-    folder = histories.checkpoint.folder
-    return f"the checkpoint in {folder} was replaced by another one, which has fed the database since"
+    location = histories.checkpoint.location
+    return f"the checkpoint in {location} was replaced by another one, which has fed the database since"
 
 
 def ledger_has_a_hole(histories: Histories) -> str | None:
@@ -169,7 +170,7 @@ def starts_too_late(histories: Histories) -> str | None:
     if span is None or all(seen.initial.get(partition, 0) <= offset for partition, offset in span.wanted.items()):
         return None
     return (
-        f"the checkpoint in {histories.checkpoint.folder} has no batch yet and begins at {seen.initial}, after the "
+        f"the checkpoint in {histories.checkpoint.location} has no batch yet and begins at {seen.initial}, after the "
         f"first records of unsealed windows ({span.wanted})"
     )
 
@@ -183,7 +184,7 @@ def settings_differ(histories: Histories) -> str | None:
         return None
     changes = "; ".join(f"{name} was {made_with.get(name)}, now {expected[name]}" for name in different)
     return (
-        f"the checkpoint in {histories.checkpoint.folder} was made with other settings ({changes}): "
+        f"the checkpoint in {histories.checkpoint.location} was made with other settings ({changes}): "
         "restore them if they are wrong"
     )
 

@@ -17,11 +17,12 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from web_traffic.checkpoint import Offsets
 from web_traffic.errors import LeaderUnknown
 from web_traffic.kafka_client import asking, make_consumer
 from web_traffic.settings import Settings
 
+Offsets = dict[str, int]
+"""Kafka offset by partition number (as text, the way JSON keeps it)."""
 TIMEOUT_SECONDS = 20
 EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]

@@ -7,8 +7,7 @@ cut and grow again, or be made anew with its topic.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from web_traffic.checkpoint import Offsets
-from web_traffic.kafka import Topic
+from web_traffic.kafka import Offsets, Topic
 from web_traffic.warehouse.history import Past, Span
 
 Gap = dict[str, list[int]]

@@ -11,8 +11,7 @@ from typing import Any
 
 import psycopg
 
-from web_traffic.checkpoint import Offsets
-from web_traffic.kafka import Topic, is_compacted
+from web_traffic.kafka import Offsets, Topic, is_compacted
 from web_traffic.records import read_records
 from web_traffic.settings import Settings
 from web_traffic.warehouse.history import LastRecord, LastRecords, read_last_records, read_past

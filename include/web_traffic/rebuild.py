@@ -9,9 +9,9 @@ from typing import Any
 
 import psycopg
 
-from web_traffic.checkpoint import Checkpoint, Offsets
+from web_traffic.checkpoint import Checkpoint
 from web_traffic.errors import CheckpointError, DataLoss, WindowsDoNotMeet
-from web_traffic.kafka import Topic
+from web_traffic.kafka import Offsets, Topic
 from web_traffic.losses import Gap, Loss, all_gaps, first_kept, lost_records, lost_topic, reused_from
 from web_traffic.settings import Settings
 from web_traffic.unreadable import UnreadableRecord, behind, find_unreadable, require_readable
@@ -160,9 +160,10 @@ def behind_unreadable(settings: Settings, topic: Topic, start: Start, rebuild: R
 def set_aside(checkpoint: Checkpoint) -> None:
     """Give the checkpoint's folder another name, from which it can be put back; does nothing if there is none.
 
-    It is one rename. A run that dies before it leaves the checkpoint as it was. A run that dies after it leaves none;
-    the next run says so and asks for a rebuild again.
+    On a file system it is one rename. A run that dies before it leaves the checkpoint as it was. A run that dies after
+    it leaves none; the next run says so and asks for a rebuild again. An object store moves one object after another:
+    what a run that dies meanwhile leaves is damaged or gone, and the next rebuild sets that aside, too.
     """
-    if checkpoint.folder.exists():
+    if checkpoint.storage.exists():
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        checkpoint.folder.rename(checkpoint.folder.with_name(f"{checkpoint.folder.name}.replaced-{now}"))
+        checkpoint.storage.rename(f"{checkpoint.location}.replaced-{now}")

@@ -38,8 +38,8 @@ class Settings:
     """`postgresql://host:port/database`, without user and password (`POSTGRES_URL`, JDBC form too)."""
     postgres_user: str
     postgres_password: str = field(repr=False)
-    checkpoint_location: Path
-    """Folder of the streaming checkpoint, on a disk that Airflow, the Spark driver and its executors share."""
+    checkpoint_location: str
+    """Address of the checkpoint's folder, on a storage that Spark's driver and executors share."""
     starting_offsets: str
     """Where reading begins while the database is still empty: `earliest` or `latest` (`STARTING_OFFSETS`)."""
     shuffle_partitions: int
@@ -65,7 +65,7 @@ class Settings:
             postgres_url=_postgres_url(environ.get("POSTGRES_URL", "jdbc:postgresql://localhost:5432/web_traffic")),
             postgres_user=environ.get("POSTGRES_USER", "web_traffic_writer"),
             postgres_password=environ.get("POSTGRES_PASSWORD", ""),
-            checkpoint_location=_local_folder(environ.get("CHECKPOINT_LOCATION", "var/checkpoint/web_traffic")),
+            checkpoint_location=_location(environ.get("CHECKPOINT_LOCATION", "var/checkpoint/web_traffic")),
             starting_offsets=_one_of(environ, "STARTING_OFFSETS", ("earliest", "latest")),
             shuffle_partitions=_positive_int(environ, "SHUFFLE_PARTITIONS", 2),
             max_clock_skew=timedelta(seconds=_positive_int(environ, "MAX_CLOCK_SKEW", 300)),
@@ -194,12 +194,22 @@ def _postgres_url(value: str) -> str:
     return libpq_url
 
 
-def _local_folder(value: str) -> Path:
-    if "://" in value.removeprefix("file://"):
+def _location(value: str) -> str:
+    """Return the address of a folder, with its scheme; a path without one is on the local disk."""
+    local, scheme, rest = re.sub("^file:(//)?(?=/(?!/))", "", value), *value.partition("://")[::2]
+    if "://" not in local and Path(local).name:
+        return f"file://{Path(local).absolute()}"
+    host, _, path = rest.partition("/")
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or scheme == "file" or not path.strip("/"):
         raise SettingsError(
-            f"CHECKPOINT_LOCATION={value!r}: give a folder on a disk that Airflow and Spark share, not a remote store"
+            f"CHECKPOINT_LOCATION={value!r} must be the path of a folder, or the address of one, such as "
+            "hdfs://namenode:8020/web-traffic/checkpoint or s3a://bucket/web-traffic/checkpoint"
         )
-    return Path(value.removeprefix("file://")).absolute()
+    if ":" in host.rpartition("@")[0]:
+        raise SettingsError(
+            "CHECKPOINT_LOCATION must not hold a login: give it to Spark, by properties or environment"
+        )
+    return f"{scheme}://{host}/{path.strip('/')}"
 
 
 def _positive_int(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
 
-from web_traffic.checkpoint import Batch, Offsets
+from web_traffic.checkpoint import Batch
 from web_traffic.events import Judged, judge
+from web_traffic.kafka import Offsets
 from web_traffic.kafka_login import java_options
 from web_traffic.kafka_time import EARLIEST, KafkaTimes
 from web_traffic.polling import poll_options

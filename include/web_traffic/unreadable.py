@@ -6,9 +6,8 @@ Spark fails at such a record, on every run. The way out begins behind it, and a 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from web_traffic.checkpoint import Offsets
 from web_traffic.errors import Unreadable
-from web_traffic.kafka import Topic, find_since
+from web_traffic.kafka import Offsets, Topic, find_since
 from web_traffic.records import read_records
 from web_traffic.settings import Settings
 

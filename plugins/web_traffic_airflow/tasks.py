@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from airflow.sdk import Asset, TriggerRule, task
 from airflow.sdk.exceptions import AirflowSkipException
@@ -91,27 +90,16 @@ def new_offsets(params: dict[str, Any] | None = None) -> dict[str, Any] | None:
 
 
 def ask_gate(params: Mapping[str, Any] | None) -> "Decision":
-    """Compare the broker's offsets with checkpoint and books; a run that a person asks for in the form never skips."""
-    from web_traffic.checkpoint import Checkpoint
-    from web_traffic.gate import decide
+    """Compare the broker's offsets with the books; a run that a person asks for in the form never skips."""
+    from web_traffic.gate import ask
     from web_traffic.kafka import describe_topic
-    from web_traffic.marks import is_what_was_read
     from web_traffic.records import require_right_to_read
-    from web_traffic.warehouse.ledger import has_closed
-
-    def is_in_books(query_id: UUID, batch_id: int) -> bool:
-        with open_database() as connection:
-            return has_closed(connection, query_id, batch_id)
-
-    def is_same_log() -> bool:
-        with open_database() as connection:
-            return is_what_was_read(settings, connection, topic)
 
     settings = job_settings()
     topic = describe_topic(settings)
     is_asked_for = bool(params and (params["rebuild_checkpoint"] or params["accept_data_loss"]))
-    checkpoint = Checkpoint(settings.checkpoint_location)
-    decision = decide(checkpoint, topic.end_offsets, is_in_books, is_asked_for, is_same_log)
+    with open_database() as connection:
+        decision = ask(settings, connection, topic, is_asked_for=is_asked_for)
     log.info("%s: Spark %s", decision.reason, "runs" if decision.must_run else "is skipped")
     if decision.must_run:
         require_right_to_read(settings, topic)

@@ -36,6 +36,7 @@ or checkpoint in one way, and lets the application recover. Then it compares the
 events and the state store with an independent recount of the topic. In half of the trials, a successful run came
 first. Kills alternate between the JVM, the Python process at the point and the whole process group, and between the
 first and the second batch of a run. If Kafka lost records, the recount takes them from what the trial read before.
+Cells whose names end in HDFS or S3 have their checkpoint there.
 
 The cells H, T and R are different. They take steps: events, runs, restatements, redrives, restores of a part of the
 pipeline, and the way out of a refusal. They send few events, each with its own host. After each run, the trial

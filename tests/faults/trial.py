@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from local_stack import Stack
 from tests.pipeline import Pipeline, make_pipeline
+from tests.stores import Store
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.kafka import describe_topic
 from web_traffic.recount import Recount
@@ -75,6 +76,12 @@ class Trial:
         """What topics held before Kafka lost it, by their ids: the recount then takes it from here."""
         self.flags: dict[str, str] = {}
         """Settings of the recovering run: what an operator would tick."""
+
+    @property
+    def checkpoint(self) -> str:
+        """Where the tests find the checkpoint's files."""
+        location = self.pipeline.settings.checkpoint_location
+        return location.replace(self.tool.root, self.tool.files) if isinstance(self.tool, Store) else location
 
     def produce(self, events: int, hour: int) -> None:
         """Send realistic traffic of an hour, with late, malformed and future events among it."""

@@ -10,9 +10,7 @@ import pytest
 from tests.integration.test_aggregate import event
 from tests.integration.test_guard import refusal
 from tests.pipeline import Pipeline
-from web_traffic.checkpoint import Checkpoint
-from web_traffic.gate import decide
-from web_traffic.kafka import end_offsets
+from web_traffic.gate import Decision
 
 
 def newest(folder: Path, suffix: str = "") -> Path:
@@ -141,13 +139,15 @@ def not_refused(pipeline: Pipeline, damages: Iterable[Damage]) -> dict[str, str]
     return {name: text for name, text in said.items() if not all(way in text for way in ways)}
 
 
-def test_what_is_missing_or_empty_is_found_before_spark_and_by_the_gate(ended: Pipeline) -> None:
+def test_what_is_missing_or_empty_is_found_before_spark(ended: Pipeline) -> None:
     assert not_refused(ended, FOUND_BEFORE_SPARK) == {}
-    ends = end_offsets(ended.settings)
-    for damage in FOUND_BEFORE_SPARK:
-        checkpoint = Checkpoint(damaged(ended, damage).checkpoint)
-        assert decide(checkpoint, ends, lambda *_: True).reason.startswith("doubt: ")
-        assert decide(checkpoint, ends, lambda *_: True, is_asked_for=True).reason == "a person asked for it"
+
+
+def test_damage_that_a_run_has_found_is_not_skipped_even_if_nothing_is_new(ended: Pipeline) -> None:
+    assert not ended.ask_gate().must_run
+    lose_offsets(ended.checkpoint)
+    assert "the checkpoint is damaged" in refusal(ended)
+    assert ended.ask_gate() == Decision(True, "run 2 has not closed its books", 0)
 
 
 def test_damage_inside_of_a_file_is_refused_when_spark_finds_it(ended: Pipeline) -> None:

@@ -66,6 +66,11 @@ def what_airflow_shows(airflow: AirflowApi, run_id: str) -> dict[str, str]:
     return shown
 
 
+def produce_now(traffic: Pipeline) -> None:
+    """Send an event, so that Spark has something to do."""
+    traffic.produce(json.dumps({"host": "a.example", "event_time": datetime.now(UTC).isoformat()}).encode())
+
+
 def run_by_hand(airflow: AirflowApi, **conf: Any) -> tuple[str, dict[str, str]]:
     run_id = airflow.trigger(DAG, conf=conf)
     airflow.wait_for_run(DAG, run_id, LIMIT_SECONDS)
@@ -116,7 +121,7 @@ def test_a_run_by_hand_sends_rejected_events_back_and_counts_them(airflow: Airfl
 def test_a_run_by_hand_counts_new_events_and_shows_no_password(
     stack: Stack, airflow: AirflowApi, traffic: Pipeline
 ) -> None:
-    traffic.produce(json.dumps({"host": "a.example", "event_time": datetime.now(UTC).isoformat()}).encode())
+    produce_now(traffic)
     run_id = airflow.trigger(DAG)
     command_lines: set[str] = set()
 
@@ -165,6 +170,7 @@ def test_books_that_do_not_close_fail_the_run_and_the_log_names_the_rule_and_the
 
 
 def test_an_error_that_a_person_has_to_put_right_is_not_retried(airflow: AirflowApi, traffic: Pipeline) -> None:
+    produce_now(traffic)
     aside = traffic.checkpoint.with_name("aside")
     traffic.checkpoint.rename(aside)
     try:

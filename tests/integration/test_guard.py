@@ -229,7 +229,7 @@ def test_columns_and_indexes_of_a_persons_own_do_no_harm(pipeline: Pipeline) -> 
 def test_a_checkpoint_that_may_not_be_written_is_refused(pipeline: Pipeline) -> None:
     pipeline.checkpoint.mkdir(mode=0o500)
     pipeline.command = [*bound_by_permissions(), *submit()]
-    assert f"may not write to {pipeline.checkpoint}: give this user the right" in refusal(pipeline)
+    assert f"may not write to file:{pipeline.checkpoint}: give this user" in refusal(pipeline)
 
 
 @pytest.mark.parametrize("name", ["a space", "50%", "a#b"])

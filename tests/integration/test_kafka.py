@@ -18,9 +18,8 @@ from tests.faults.stopped import wait_until
 from tests.integration.test_aggregate import books, event
 from tests.pipeline import Pipeline, make_topic
 from web_traffic import kafka
-from web_traffic.checkpoint import Checkpoint
 from web_traffic.errors import KafkaUnavailable, TopicMissing
-from web_traffic.gate import decide
+from web_traffic.gate import Decision
 from web_traffic.kafka import end_offsets, ensure_topic
 from web_traffic.settings import Settings
 
@@ -144,5 +143,4 @@ def test_events_of_aborted_transactions_are_not_counted_and_do_not_move_the_wate
     assert pipeline.query("SELECT * FROM etl.rejected_event") == []
     recount = pipeline.recount()
     assert recount.is_right, recount
-    decision = decide(Checkpoint(pipeline.checkpoint), end_offsets(pipeline.settings), lambda *_: True)
-    assert (decision.must_run, decision.reason) == (False, "nothing new")
+    assert pipeline.ask_gate() == Decision(False, "nothing new", 0)

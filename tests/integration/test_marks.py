@@ -12,10 +12,9 @@ from tests.faults.stopped import wait_until
 from tests.integration.test_aggregate import event
 from tests.integration.test_guard import delete_records, recreate_topic, refusal
 from tests.pipeline import Pipeline, make_pipeline
-from web_traffic.checkpoint import Checkpoint
-from web_traffic.gate import Decision, decide
+from web_traffic.gate import Decision
 from web_traffic.kafka import Topic, describe_topic
-from web_traffic.marks import changed_from, is_what_was_read, last_records
+from web_traffic.marks import changed_from, last_records
 from web_traffic.warehouse.history import LastRecords
 
 
@@ -98,31 +97,19 @@ def test_a_record_that_is_missing_or_behind_the_end_is_a_change_unless_it_was_de
     assert changed_from(settings, describe_topic(settings), kept, []) == {}
 
 
-def gate(pipeline: Pipeline) -> Decision:
-    """Ask the gate as the DAG does, of a checkpoint whose books are closed."""
-    topic = describe_topic(pipeline.settings)
-    checkpoint = Checkpoint(pipeline.checkpoint)
-
-    def is_same_log() -> bool:
-        with pipeline.connect() as connection:
-            return is_what_was_read(pipeline.settings, connection, topic)
-
-    return decide(checkpoint, topic.end_offsets, lambda *_: True, is_same_log=is_same_log)
-
-
 def test_a_log_of_other_records_that_ends_where_the_old_one_did_is_not_nothing_new(one_partition: Pipeline) -> None:
     one_partition.produce(event("00:01"), event("00:07"))
     one_partition.run()
-    assert gate(one_partition).reason == "nothing new"
+    assert one_partition.ask_gate().reason == "nothing new"
     with one_partition.owner() as connection:
         [(before,)] = connection.execute("SELECT last_records FROM etl.run").fetchall()
         changed = {"0": [*before["0"][:2], "of another value"]}
         connection.execute("UPDATE etl.run SET last_records = %s", [Jsonb(changed)])
-    assert gate(one_partition) == Decision(True, "doubt: the topic does not have the records that were read", 2)
+    assert one_partition.ask_gate() == Decision(True, "doubt: the topic does not have the records that were read", 2)
     assert "the log was cut and has grown again" in refusal(one_partition)
     with one_partition.owner() as connection:
         connection.execute("UPDATE etl.run SET last_records = %s", [Jsonb(before)])
     recreate_topic(one_partition)
     one_partition.produce(event("00:02"), event("00:08"))
-    assert gate(one_partition).must_run
+    assert one_partition.ask_gate().must_run
     assert "topic id was" in refusal(one_partition)

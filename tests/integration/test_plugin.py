@@ -3,19 +3,17 @@
 import json
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.pipeline import Pipeline
 from tests.redriving import reject, valid_events, values
-from web_traffic.warehouse.ledger import has_closed, run_summary
+from web_traffic.warehouse.ledger import run_summary
 from web_traffic_airflow import alerts, tasks
 from web_traffic_airflow.connections import open_database
 
 MIDNIGHT = "scheduled__2026-03-29T00:00:00+00:00"
-QUERY = UUID("11111111-1111-4111-8111-111111111111")
 
 
 @pytest.fixture(autouse=True)
@@ -56,13 +54,14 @@ def test_a_run_sends_rejected_events_back_in_its_own_name(pipeline: Pipeline) ->
     assert selector.startswith(f"web_traffic/{MIDNIGHT}: ")
 
 
-def test_a_batch_is_closed_by_a_run_that_has_succeeded_and_no_other() -> None:
-    row = "INSERT INTO etl.run (name, status, query_id, last_batch) VALUES ('a run', %s, %s, %s)"
-    with open_database() as connection:
-        connection.execute(row, ("succeeded", QUERY, 3))
-        connection.execute(row, ("failed", QUERY, 4))
-    with open_database() as connection:
-        assert [has_closed(connection, QUERY, batch_id) for batch_id in (2, 3, 4)] == [True, True, False]
+def test_the_gate_of_the_dag_answers_from_database_and_broker(pipeline: Pipeline) -> None:
+    assert tasks.new_offsets.function(params=None) is None
+    reject(pipeline, *valid_events(1))
+    assert tasks.new_offsets.function(params=None) is None
+    asked = {"rebuild_checkpoint": True, "accept_data_loss": False}
+    assert tasks.new_offsets.function(params=asked)["reason"] == "a person asked for it"
+    pipeline.produce(*valid_events(1))
+    assert tasks.new_offsets.function(params=None)["lag"] == 1
 
 
 def enter_a_run_and_break() -> None:

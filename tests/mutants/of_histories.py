@@ -18,7 +18,7 @@ MUTANTS = (
         "an examination sets the checkpoint aside",
         f"{DOMAIN}/guard.py",
         "    if settings.rebuild_checkpoint:\n",
-        "    if settings.rebuild_checkpoint:\n        checkpoint.folder.rename(f'{checkpoint.folder}.aside')\n",
+        "    if settings.rebuild_checkpoint:\n        checkpoint.storage.rename(f'{checkpoint.location}.aside')\n",
         "integration/test_guard.py",
         "test_an_examination_changes_nothing_even_if_the_checkpoint_is_to_be_rebuilt",
     ),

@@ -177,6 +177,14 @@ MUTANTS = (
         "test_large_events_behind_or_ahead_of_small_ones_are_seen",
     ),
     Mutant(
+        "windows that can be closed are no work that is left",
+        f"{DOMAIN}/checkpoint.py",
+        "return self.next_watermark(planned) != self.batch(planned).watermark",
+        "return False",
+        "integration/test_gate.py",
+        "test_windows_that_spark_was_not_allowed_to_close_are_work_that_is_left",
+    ),
+    Mutant(
         "the gate looks at the ends of the log alone",
         f"{DOMAIN}/gate.py",
         "if not is_same_log():",

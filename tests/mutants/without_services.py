@@ -24,10 +24,26 @@ MUTANTS = (
     Mutant(
         "the gate overlooks offsets that went back",
         f"{DOMAIN}/gate.py",
-        "batch.end_offsets != end_offsets",
+        "read != end_offsets",
         "lag > 0",
         "unit/web_traffic/test_gate.py",
         "test_offsets_that_went_back_run_spark_so_that_it_can_refuse",
+    ),
+    Mutant(
+        "a run that was killed has nothing left to do",
+        f"{DOMAIN}/gate.py",
+        "if not standing.is_closed:",
+        "if False:",
+        "unit/web_traffic/test_gate.py",
+        "test_a_run_that_failed_or_was_killed_runs_spark_again",
+    ),
+    Mutant(
+        "what a run has left is taken for nothing if nobody knows it",
+        f"{DOMAIN}/gate.py",
+        "if standing.left_work is None:",
+        "if False:",
+        "unit/web_traffic/test_gate.py",
+        "test_a_run_of_a_version_that_did_not_say_what_it_left_runs_spark_once",
     ),
     Mutant(
         "the password shows in the settings",

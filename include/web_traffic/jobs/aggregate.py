@@ -5,6 +5,7 @@ processes the records that are there when it starts, prints its summary as one l
 """
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pyspark
@@ -40,7 +41,8 @@ log = logging.getLogger(__name__)
 def aggregate(settings: Settings) -> Summary:
     """Bring the stream up to the records that are there now, close the run's books, and return them."""
     phases: dict[str, float] = {}
-    checkpoint = Checkpoint(settings.checkpoint_location)
+    # Beside what follows: the JVM needs a while for Hadoop's classes.
+    opening = ThreadPoolExecutor(1).submit(Checkpoint, settings.checkpoint_location)
     with connect(settings) as connection:
         require_schema(connection)
         require_result_table(connection)
@@ -50,6 +52,7 @@ def aggregate(settings: Settings) -> Summary:
                 topic = describe_topic(settings)
                 require_right_to_read(settings, topic)
                 made_with = fingerprint(settings, topic, WATERMARK_DELAY, pyspark.__version__)
+                checkpoint = opening.result()
                 start = examine(settings, connection, topic, made_with)
                 fault_point("examined")
                 if settings.rebuild_checkpoint:
@@ -122,7 +125,7 @@ def start_stream(
         count_hits(decoded)
         .writeStream.queryName("web_traffic")
         .outputMode("append")
-        .option("checkpointLocation", str(settings.checkpoint_location))
+        .option("checkpointLocation", settings.checkpoint_location)
         .trigger(availableNow=True)
         .foreachBatch(sink)
         .start()

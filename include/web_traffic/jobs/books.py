@@ -47,7 +47,7 @@ def close_books(
 
     def close(batches: list[Observed]) -> Summary:
         phases["books"] = round(time.monotonic() - began, 3)
-        return run.close(query_id, batches, open_before, open_after, last_records, phases)
+        return run.close(query_id, batches, open_before, open_after, checkpoint.has_work(), last_records, phases)
 
     summary = close([observed.get(batch_id) or counted_again(batch_id) for batch_id in batch_ids])
     return summary if adds_up(summary) else close([counted_again(batch_id) for batch_id in batch_ids])
@@ -92,6 +92,6 @@ def _figures(counted: Row) -> dict[str, Any]:
 
 def open_hits(spark: SparkSession, checkpoint: Checkpoint, batch_id: int) -> int:
     """Count the hits in open windows after a batch, in the state store itself."""
-    state = spark.read.format("statestore").option("batchId", batch_id).load(str(checkpoint.folder))
+    state = spark.read.format("statestore").option("batchId", batch_id).load(checkpoint.location)
     (total,) = state.agg(F.coalesce(F.sum("value.sum"), F.lit(0))).collect()
     return int(total[0])

@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from web_traffic.checkpoint import Offsets
+from web_traffic.kafka import Offsets
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import Connection
 from web_traffic.warehouse.locks import Lock, take_turn

@@ -10,10 +10,9 @@ from uuid import UUID
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from web_traffic.checkpoint import Offsets
 from web_traffic.errors import KafkaUnavailable, RedriveTakenOver, TooLarge
 from web_traffic.faults import fault_point
-from web_traffic.kafka import LATEST, Topic
+from web_traffic.kafka import LATEST, Offsets, Topic
 from web_traffic.kafka_client import failure, is_about_group, make_admin, make_consumer, make_producer, refusal
 from web_traffic.redrive.ledger import Place, Record, Redriven
 from web_traffic.settings import Settings

@@ -13,7 +13,6 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from web_traffic.checkpoint import Checkpoint
 from web_traffic.errors import CountedOtherwise, NeedsAttention, NotIdle, NotSealed
 from web_traffic.gate import decide
 from web_traffic.kafka import Topic
@@ -21,7 +20,7 @@ from web_traffic.restatement.lateness import Acceptance, ReadRange
 from web_traffic.restatement.reading import Reading, plan_reading
 from web_traffic.settings import Interval, RestateSettings, Settings, Share
 from web_traffic.statements import statements_beside
-from web_traffic.warehouse.history import Fingerprint
+from web_traffic.warehouse.history import Fingerprint, read_standing
 from web_traffic.window_length import WINDOW, window_start
 from web_traffic.windows import WATERMARK
 
@@ -59,7 +58,7 @@ def make_plan(
         [(sealed_until,)] = connection.execute(statement("sealed_until")).fetchall()
     idle_after = None
     if request.interval is None:
-        interval, idle_after = _open_windows(settings, topic, sealed_until, now)
+        interval, idle_after = _open_windows(connection, topic, sealed_until, now)
     else:
         interval = request.interval
         require_sealed(interval, sealed_until)
@@ -96,24 +95,23 @@ def _stretch(interval: Interval, shares: Iterable[Share]) -> Interval:
 
 
 def _open_windows(
-    settings: Settings, topic: Topic, sealed_until: datetime | None, now: datetime
+    connection: psycopg.Connection[Any], topic: Topic, sealed_until: datetime | None, now: datetime
 ) -> tuple[Interval, tuple[UUID, int]]:
     """Return the open windows, and the newest batch; raises `NotIdle` if an event may still close them."""
-    checkpoint = Checkpoint(settings.checkpoint_location)
-    newest = checkpoint.newest_planned()
-    watermark = checkpoint.batch(newest).watermark if newest is not None else None
-    if newest is None or watermark is None or sealed_until is None:
+    standing = read_standing(connection)
+    newest = standing.newest_batch if standing else None
+    if newest is None or newest.watermark is None or sealed_until is None:
         raise NotIdle("the live run has counted no event yet: there is nothing to close")
-    decision = decide(checkpoint, topic.end_offsets, lambda *_: True)
+    decision = decide(standing, topic.end_offsets)
     if decision.must_run:
         raise NotIdle(f"the live run has work to do ({decision.reason}): let it run once, then close the open windows")
-    newest_event = watermark + WATERMARK
+    newest_event = newest.watermark + WATERMARK
     interval = Interval(window_start(sealed_until), window_start(newest_event) + WINDOW)
     if interval.start >= interval.end:
         raise NotIdle(f"no window is open: all up to {sealed_until} are closed")
     if interval.end + WATERMARK > now:
         raise NotIdle(f"the window of the newest event ends at {interval.end}: wait until a minute after that")
-    return interval, (checkpoint.batch(newest).query_id, newest)
+    return interval, (newest.query_id, newest.batch_id)
 
 
 def _require_same(connection: psycopg.Connection[Any], interval: Interval, expected: Fingerprint) -> None:

@@ -12,9 +12,8 @@ from uuid import UUID
 
 import psycopg
 
-from web_traffic.checkpoint import Offsets
 from web_traffic.errors import RetentionGap
-from web_traffic.kafka import Found, Topic, find_since
+from web_traffic.kafka import Found, Offsets, Topic, find_since
 from web_traffic.kafka_time import EARLIEST_MS, milliseconds, written
 from web_traffic.settings import Interval, Settings
 from web_traffic.statements import statements_beside

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from web_traffic.checkpoint import Offsets
+from web_traffic.kafka import Offsets
 from web_traffic.statements import statements_beside
 from web_traffic.window_length import WINDOW
 
@@ -78,6 +78,41 @@ class Past:
     def newest_topic_id(self) -> str | None:
         """Id of the topic that was read last; None if none was."""
         return self.checkpoints.get(self.newest_writer, {}).get("topic id") if self.newest_writer else None
+
+
+class NewestBatch(NamedTuple):
+    """The newest batch in the ledger."""
+
+    query_id: UUID
+    batch_id: int
+    end_offsets: Offsets
+    watermark: datetime | None
+    """The watermark that it ran under; None before there is one."""
+    is_in_books: bool
+    """Whether a run has closed its books over it."""
+
+
+class Standing(NamedTuple):
+    """How the newest live run has left the pipeline."""
+
+    run_id: int
+    is_closed: bool
+    """Whether it has closed its books; a run that goes on, failed or was killed has not."""
+    query_id: UUID | None
+    left_work: bool | None
+    """Whether it has left work that needs no new record; None if that is not known."""
+    newest_batch: NewestBatch | None
+
+
+def read_standing(connection: psycopg.Connection[Any]) -> Standing | None:
+    """Return how the newest live run has left the pipeline; None before the first one."""
+    with connection.transaction():
+        row = connection.execute(statement("standing"), {}).fetchone()
+    if row is None:
+        return None
+    run_id, is_closed, query_id, left_work, *batch = row
+    newest_batch = NewestBatch(*batch) if batch[0] else None
+    return Standing(run_id, is_closed, query_id, left_work, newest_batch)
 
 
 def read_past(connection: psycopg.Connection[Any], query_id: UUID | None) -> Past:

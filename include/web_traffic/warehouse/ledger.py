@@ -101,10 +101,13 @@ class RunLedger:
         batches: list[Observed],
         open_before: int,
         open_after: int,
+        left_work: bool,
         last_records: LastRecords,
         phases: dict[str, float],
     ) -> Summary:
         """Close the books over the batches since the last closed books, and return the run's summary.
+
+        `left_work` says whether the checkpoint has work that needs no new record.
 
         Raises `LedgerMismatch` when the ledger lacks one of the batches.
         """
@@ -120,6 +123,7 @@ class RunLedger:
                 "last_batch": max((batch.batch_id for batch in batches), default=None),
                 "open_before": open_before,
                 "open_after": open_after,
+                "left_work": left_work,
                 "dropped_rows": _sum_if_known(batch.dropped_rows for batch in batches),
                 "last_records": Jsonb(last_records),
                 "phases": Jsonb(phases),
@@ -141,13 +145,6 @@ def fail_run(connection: psycopg.Connection[Any], run_id: int, error: BaseExcept
 def _sum_if_known(figures: Iterable[int | None]) -> int | None:
     known = list(figures)
     return None if None in known else sum(figure or 0 for figure in known)
-
-
-def has_closed(connection: psycopg.Connection[Any], query_id: UUID, batch_id: int) -> bool:
-    """Whether a batch is in closed books."""
-    closed = "SELECT 1 FROM etl.run WHERE query_id = %s AND last_batch >= %s AND status = 'succeeded' LIMIT 1"
-    with connection.transaction():
-        return connection.execute(closed, (query_id, batch_id)).fetchone() is not None
 
 
 def run_summary(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from web_traffic.arrow import to_list
-from web_traffic.checkpoint import Offsets
+from web_traffic.kafka import Offsets
 from web_traffic.reasons import Reason
 from web_traffic.settings import Settings
 from web_traffic.statements import statements_beside

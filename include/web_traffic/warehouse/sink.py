@@ -12,9 +12,10 @@ import psycopg
 from psycopg.types.json import Jsonb
 from pyspark.sql import DataFrame
 
-from web_traffic.checkpoint import Batch, Offsets
+from web_traffic.checkpoint import Batch
 from web_traffic.errors import Fenced, LedgerMismatch, RowsHeldBack, StagedWindowsLost
 from web_traffic.faults import fault_point
+from web_traffic.kafka import Offsets
 from web_traffic.settings import Settings
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import connect

@@ -10,8 +10,9 @@ from tests.faults.cells import (
     network,
     postgres,
     random_steps,
+    stores,
     times,
 )
 
-MODULES = (kills, postgres, kafka, network, events, checkpoint, machine, histories, times, random_steps)
+MODULES = (kills, postgres, kafka, network, events, checkpoint, stores, machine, histories, times, random_steps)
 CELLS = {cell.name: cell for module in MODULES for cell in module.CELLS}

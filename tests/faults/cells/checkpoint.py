@@ -1,7 +1,6 @@
 """Faults of the checkpoint."""
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ from tests.faults.cell import Cell, NotHere
 from tests.faults.small_disk import filled, small_disk
 from tests.faults.trial import Trial
 from tests.pipeline import bound_by_permissions, make_topic, submit
+from tests.stores import Folder
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 
 ROOM_BYTES = 60_000
@@ -22,19 +22,16 @@ def checkpoint_loses(name: str, trial: Trial) -> None:
     """Lose a part of the checkpoint, and have a person rebuild it if the run refuses."""
     trial.pipeline.run()
     trial.produce(10_000, hour=2)
-    checkpoint = trial.pipeline.checkpoint
+    checkpoint = Folder(trial.checkpoint)
     match name:
         case "folder":
-            shutil.rmtree(checkpoint)
+            checkpoint.delete()
         case "metadata":
-            (checkpoint / "metadata").unlink()
+            checkpoint.delete("metadata")
         case "last commit":
-            newest = max(int(file.name) for file in (checkpoint / "commits").iterdir() if file.name.isdecimal())
-            for file in (checkpoint / "commits").glob(f"*{newest}*"):
-                file.unlink()
+            checkpoint.delete(f"commits/{checkpoint.newest('commits')}")
         case "offsets":
-            newest = max(int(file.name) for file in (checkpoint / "offsets").iterdir() if file.name.isdecimal())
-            (checkpoint / "offsets" / str(newest)).write_text("v1\n{")
+            checkpoint.write(f"offsets/{checkpoint.newest('offsets')}", b"v1\n{")
     result = trial.pipeline.submit()
     trial.was_seen = result.returncode != 0
     if trial.was_seen:

@@ -17,7 +17,6 @@ from tests.faults.cells.kills import kill
 from tests.faults.stopped import stopped_at, wait_until
 from tests.faults.trial import EVENTS, Trial
 from tests.pipeline import make_topic
-from web_traffic.checkpoint import Checkpoint
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, TopicMissing
 from web_traffic.kafka import describe_topic
 
@@ -82,7 +81,9 @@ def retention_passes(trial: Trial) -> None:
     trial.produce(trial.events // 2, hour=2)
     records = trial.remember()
     settings = trial.pipeline.settings
-    committed, _ = Checkpoint(settings.checkpoint_location).next_start()
+    [(committed,)] = trial.pipeline.query(
+        "SELECT end_offsets FROM etl.batch ORDER BY run_id DESC, batch_id DESC LIMIT 1"
+    )
     topic = describe_topic(settings)
     first = {
         int(number): trial.random.randrange(offset, topic.end_offsets[number] + 1)

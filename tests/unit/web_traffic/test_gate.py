@@ -1,108 +1,81 @@
 """The gate: Spark is skipped only when it has provably nothing to do."""
 
-import json
-import shutil
-from pathlib import Path
+from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
-from web_traffic.checkpoint import Checkpoint, Offsets
-from web_traffic.gate import decide
+from web_traffic.gate import Decision, decide
+from web_traffic.kafka import Offsets
+from web_traffic.warehouse.history import NewestBatch, Standing
 
-MINUTE = 60_000
-
-
-def write_log(folder: Path, log: str, batch_id: int, *lines: dict) -> None:
-    (folder / log).mkdir(parents=True, exist_ok=True)
-    (folder / log / str(batch_id)).write_text("\n".join(["v1", *map(json.dumps, lines)]))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a checkpoint as a finished run leaves it: batch 0 read 5 records, batch 1 closed the windows."""
-    write_log(tmp_path, "sources/0", 0, {"traffic": {"0": 0, "1": 0}})
-    (tmp_path / "metadata").write_text('{"id": "8f4a4e6e-6a5b-4a6e-9d38-5b8f4f5d0a11"}')
-    for batch_id, watermark in ((0, 0), (1, MINUTE)):
-        plan = {"batchWatermarkMs": watermark, "batchTimestampMs": 9 * MINUTE}
-        write_log(tmp_path, "offsets", batch_id, plan, {"traffic": {"0": 2, "1": 3}})
-        write_log(tmp_path, "commits", batch_id, {"nextBatchWatermarkMs": MINUTE})
-    return tmp_path
+QUERY = UUID("8f4a4e6e-6a5b-4a6e-9d38-5b8f4f5d0a11")
+OTHER = UUID("11111111-1111-4111-8111-111111111111")
+ENDS = {"0": 2, "1": 3}
+BATCH = NewestBatch(QUERY, 1, ENDS, datetime(2026, 3, 29, 12, tzinfo=UTC), is_in_books=True)
+DONE = Standing(7, is_closed=True, query_id=QUERY, left_work=False, newest_batch=BATCH)
+"""As a finished run leaves it: it has read 5 records."""
+NO_BATCH = Standing(7, is_closed=True, query_id=QUERY, left_work=False, newest_batch=None)
 
 
-def reason_to_run(folder: Path, end_offsets: Offsets, is_in_books: bool = True) -> str | None:
-    decision = decide(Checkpoint(folder), end_offsets, lambda query_id, batch_id: is_in_books)
+def reason_to_run(standing: Standing | None, end_offsets: Offsets = ENDS) -> str | None:
+    decision = decide(standing, end_offsets)
     return decision.reason if decision.must_run else None
 
 
-def test_nothing_new_skips_spark(folder: Path) -> None:
-    assert reason_to_run(folder, {"0": 2, "1": 3}) is None
+def test_nothing_new_skips_spark() -> None:
+    assert decide(DONE, ENDS) == Decision(False, "nothing new", 0)
 
 
-def test_an_empty_topic_without_a_checkpoint_skips_spark(tmp_path: Path) -> None:
-    assert reason_to_run(tmp_path, {"0": 0, "1": 0}) is None
+@pytest.mark.parametrize("standing", [None, NO_BATCH])
+def test_an_empty_topic_that_was_never_read_skips_spark(standing: Standing | None) -> None:
+    assert decide(standing, {"0": 0, "1": 0}) == Decision(False, "the topic is empty", 0)
 
 
-def test_a_first_record_without_a_checkpoint_runs_spark(tmp_path: Path) -> None:
-    assert reason_to_run(tmp_path, {"0": 0, "1": 1}) == "first run"
+@pytest.mark.parametrize("standing", [None, NO_BATCH])
+def test_a_first_record_runs_spark(standing: Standing | None) -> None:
+    assert reason_to_run(standing, {"0": 0, "1": 1}) == "first run"
 
 
-def test_new_offsets_run_spark_and_give_the_lag(folder: Path) -> None:
-    assert reason_to_run(folder, {"0": 1002, "1": 3}) == "1,000 new offsets"
+def test_new_offsets_run_spark_and_give_the_lag() -> None:
+    assert decide(DONE, {"0": 1002, "1": 3}) == Decision(True, "1,000 new offsets", 1000)
 
 
-def test_a_new_partition_runs_spark_even_when_it_is_empty(folder: Path) -> None:
-    assert reason_to_run(folder, {"0": 2, "1": 3, "2": 0}) == "0 new offsets"
+def test_a_new_partition_runs_spark_even_when_it_is_empty() -> None:
+    assert reason_to_run(DONE, ENDS | {"2": 0}) == "0 new offsets"
 
 
-def test_offsets_that_went_back_run_spark_so_that_it_can_refuse(folder: Path) -> None:
-    assert reason_to_run(folder, {"0": 1, "1": 3}) == "-1 new offsets"
+def test_offsets_that_went_back_run_spark_so_that_it_can_refuse() -> None:
+    assert reason_to_run(DONE, {"0": 1, "1": 3}) == "-1 new offsets"
 
 
-def test_a_batch_that_spark_did_not_commit_runs_spark(folder: Path) -> None:
-    (folder / "commits" / "1").unlink()
-    assert reason_to_run(folder, {"0": 2, "1": 3}) == "batch 1 is not done"
+@pytest.mark.parametrize("newest_batch", [BATCH, None])
+def test_a_run_that_failed_or_was_killed_runs_spark_again(newest_batch: NewestBatch | None) -> None:
+    killed = DONE._replace(is_closed=False, left_work=None, newest_batch=newest_batch)
+    assert reason_to_run(killed, ENDS if newest_batch else {"0": 0}) == "run 7 has not closed its books"
 
 
-def test_a_batch_that_is_in_no_closed_books_runs_spark(folder: Path) -> None:
-    assert reason_to_run(folder, {"0": 2, "1": 3}, is_in_books=False) == "batch 1 is not in the books"
+def test_a_batch_that_is_in_no_closed_books_runs_spark() -> None:
+    open_batch = DONE._replace(newest_batch=BATCH._replace(is_in_books=False))
+    assert reason_to_run(open_batch) == "batch 1 is not in the books"
 
 
-def test_windows_that_wait_for_their_closing_batch_run_spark(folder: Path) -> None:
-    write_log(folder, "commits", 1, {"nextBatchWatermarkMs": 6 * MINUTE})
-    assert reason_to_run(folder, {"0": 2, "1": 3}) == "the watermark has moved since the last batch"
+def test_a_new_checkpoint_that_has_read_nothing_yet_runs_spark() -> None:
+    assert reason_to_run(DONE._replace(query_id=OTHER)) == "the checkpoint of run 7 has no batch yet"
 
 
-@pytest.mark.parametrize("damage", ["", "v9\n{}\n{}", "v1\n{", "v1\n{}"])
-def test_a_damaged_checkpoint_runs_spark_so_that_it_can_refuse(folder: Path, damage: str) -> None:
-    (folder / "offsets" / "1").write_text(damage)
-    assert "offsets/1" in (reason_to_run(folder, {"0": 2, "1": 3}) or "")
+def test_windows_that_wait_for_their_closing_batch_run_spark() -> None:
+    assert reason_to_run(DONE._replace(left_work=True)) == "run 7 has left windows that can be closed"
 
 
-def test_a_checkpoint_without_its_metadata_runs_spark_so_that_it_can_refuse(folder: Path) -> None:
-    (folder / "metadata").unlink()
-    assert "metadata" in (reason_to_run(folder, {"0": 2, "1": 3}) or "")
+def test_a_run_of_a_version_that_did_not_say_what_it_left_runs_spark_once() -> None:
+    assert reason_to_run(DONE._replace(left_work=None)) == "doubt: it is not known what run 7 has left"
 
 
-@pytest.mark.parametrize("metadata", ["", "{", "[]", "{}", '{"id": 1}', '{"id": "8f4a4e6e"}'])
-def test_metadata_that_a_power_cut_has_damaged_runs_spark_so_that_it_can_refuse(folder: Path, metadata: str) -> None:
-    (folder / "metadata").write_text(metadata)
-    assert "metadata can't be read" in (reason_to_run(folder, {"0": 2, "1": 3}) or "")
+def test_another_log_runs_spark_so_that_it_can_refuse() -> None:
+    decision = decide(DONE, ENDS, is_same_log=lambda: False)
+    assert decision == Decision(True, "doubt: the topic does not have the records that were read", 5)
 
 
-@pytest.mark.parametrize("log", ["offsets", "commits"])
-@pytest.mark.parametrize("content", ["", "v1", "v1\n[", "v1\n{}\n{}"])
-def test_a_log_that_a_power_cut_has_damaged_runs_spark_so_that_it_can_refuse(
-    folder: Path, log: str, content: str
-) -> None:
-    (folder / log / "1").write_text(content)
-    assert f"{log}/1 can't be read" in (reason_to_run(folder, {"0": 2, "1": 3}) or "")
-
-
-def test_offsets_that_are_lost_while_commits_are_there_run_spark_so_that_it_can_refuse(folder: Path) -> None:
-    shutil.rmtree(folder / "offsets")
-    assert "offsets/1 is missing" in (reason_to_run(folder, {"0": 0, "1": 0}) or "")
-
-
-def test_what_a_person_asks_for_runs_whatever_the_checkpoint_is(folder: Path) -> None:
-    (folder / "metadata").write_text("")
-    assert decide(Checkpoint(folder), {"0": 2}, lambda *_: True, is_asked_for=True).reason == "a person asked for it"
+def test_what_a_person_asks_for_runs_whatever_the_books_say() -> None:
+    assert decide(DONE, ENDS, is_asked_for=True) == Decision(True, "a person asked for it", 5)

@@ -1,5 +1,6 @@
 """Checkpoint against ledger: what fits, and what is wrong in every direction."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,11 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from tests.unit.web_traffic.test_gate import write_log
-from web_traffic.checkpoint import Checkpoint, Offsets
+from web_traffic.checkpoint import Checkpoint
 from web_traffic.histories import CHECKS, Histories, look_at
+from web_traffic.kafka import Offsets
 from web_traffic.warehouse.history import Entry, Fingerprint, Past, Span
 
+pytestmark = pytest.mark.usefixtures("spark")
 QUERY = UUID("8f4a4e6e-6a5b-4a6e-9d38-5b8f4f5d0a11")
 OTHER = UUID("11111111-1111-4111-8111-111111111111")
 SETTINGS = {"topic": "traffic", "state partitions": "2"}
@@ -20,6 +22,11 @@ PLANNED_MS = 1_774_785_600_000
 
 def planned_at(number: int, world: int = 0) -> datetime:
     return datetime.fromtimestamp((PLANNED_MS + number + 1000 * world) / 1000, UTC)
+
+
+def write_log(folder: Path, log: str, batch_id: int, *lines: dict) -> None:
+    (folder / log).mkdir(parents=True, exist_ok=True)
+    (folder / log / str(batch_id)).write_text("\n".join(["v1", *map(json.dumps, lines)]))
 
 
 def checkpoint(folder: Path, planned: int, committed: int, start: int = 0) -> Checkpoint:
@@ -31,7 +38,7 @@ def checkpoint(folder: Path, planned: int, committed: int, start: int = 0) -> Ch
         write_log(folder, "offsets", number, plan, {"traffic": {"0": start + 10 * number + 10}})
     for number in range(committed + 1):
         write_log(folder, "commits", number, {"nextBatchWatermarkMs": 0})
-    return Checkpoint(folder)
+    return Checkpoint(f"file://{folder}")
 
 
 def ledger(newest: int, *, without: Sequence[int] = (), world: int = 0) -> list[Entry]:
@@ -127,15 +134,15 @@ def test_a_checkpoint_of_another_database(tmp_path: Path) -> None:
 
 
 def test_no_checkpoint_where_there_was_one(tmp_path: Path) -> None:
-    nothing = Checkpoint(tmp_path / "none")
+    nothing = Checkpoint(f"file://{tmp_path}/none")
     assert "there is no checkpoint in" in wrong(nothing, [], writer=OTHER)
     assert wrong(nothing, [], writer=None, known=[]) == ""
 
 
 def test_a_checkpoint_that_has_not_decided_where_it_begins_is_none(tmp_path: Path) -> None:
     (tmp_path / "metadata").write_text(f'{{"id": "{QUERY}"}}')
-    assert "there is no checkpoint in" in wrong(Checkpoint(tmp_path), [], writer=OTHER)
-    assert wrong(Checkpoint(tmp_path), [], writer=None) == ""
+    assert "there is no checkpoint in" in wrong(Checkpoint(f"file://{tmp_path}"), [], writer=OTHER)
+    assert wrong(Checkpoint(f"file://{tmp_path}"), [], writer=None) == ""
 
 
 def test_settings_that_have_changed(tmp_path: Path) -> None:

@@ -4,8 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from web_traffic.checkpoint import Offsets
-from web_traffic.kafka import Topic
+from web_traffic.kafka import Offsets, Topic
 from web_traffic.losses import Gap, all_gaps, first_kept, lost_records, lost_topic
 from web_traffic.warehouse.history import Past, Span
 

@@ -34,9 +34,22 @@ def test_parameters_of_libpq_are_kept() -> None:
     assert Settings.from_environment({"POSTGRES_URL": f"jdbc:{url}"}).postgres_url == url
 
 
-def test_checkpoint_location_may_be_a_file_uri() -> None:
-    settings = Settings.from_environment({"CHECKPOINT_LOCATION": "file:///data/checkpoint"})
-    assert settings.checkpoint_location == Path("/data/checkpoint")
+@pytest.mark.parametrize(
+    ("value", "location"),
+    [
+        ("/data/checkpoint/", "file:///data/checkpoint"),
+        ("/data/of:today/checkpoint", "file:///data/of:today/checkpoint"),
+        ("file:/data/checkpoint", "file:///data/checkpoint"),
+        ("file:///data/checkpoint", "file:///data/checkpoint"),
+        ("var/checkpoint", f"file://{Path.cwd()}/var/checkpoint"),
+        ("hdfs:///checkpoint", "hdfs:///checkpoint"),
+        ("hdfs://namenode:8020/etl/checkpoint/", "hdfs://namenode:8020/etl/checkpoint"),
+        ("s3a://bucket/checkpoint", "s3a://bucket/checkpoint"),
+        ("abfss://container@account.example/checkpoint", "abfss://container@account.example/checkpoint"),
+    ],
+)
+def test_the_checkpoint_is_in_a_folder_of_the_disk_or_of_any_store(value: str, location: str) -> None:
+    assert Settings.from_environment({"CHECKPOINT_LOCATION": value}).checkpoint_location == location
 
 
 def test_the_password_is_in_no_representation() -> None:
@@ -57,7 +70,12 @@ def test_the_password_is_in_no_representation() -> None:
         ("POSTGRES_URL", "postgresql://db/traffic?user=somebody"),
         ("POSTGRES_URL", "postgresql://db/traffic?%70assword=s3cret"),
         ("POSTGRES_URL", "postgresql://db/traffic?sslmode"),
-        ("CHECKPOINT_LOCATION", "s3a://bucket/checkpoint"),
+        ("CHECKPOINT_LOCATION", ""),
+        ("CHECKPOINT_LOCATION", "/"),
+        ("CHECKPOINT_LOCATION", "file://host/checkpoint"),
+        ("CHECKPOINT_LOCATION", "s3a://bucket"),
+        ("CHECKPOINT_LOCATION", "s3a://bucket/"),
+        ("CHECKPOINT_LOCATION", "s3a://key:s3cret@bucket/checkpoint"),
         ("STARTING_OFFSETS", "newest"),
         ("SHUFFLE_PARTITIONS", "0"),
         ("MAX_CLOCK_SKEW", "5m"),

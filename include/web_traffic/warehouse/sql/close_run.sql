@@ -39,6 +39,7 @@ SET
     dropped_rows = %(dropped_rows)s,
     windows = sums.windows,
     watermark = sums.watermark,
+    left_work = %(left_work)s,
     sealed_until = (SELECT sealed_until FROM etl.pipeline WHERE name = 'web_traffic'),
     last_records = %(last_records)s,
     phases = %(phases)s
