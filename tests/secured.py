@@ -37,11 +37,17 @@ CLIENT = "CN=etl-with-certificate"
 """The principal that Kafka makes of the client's certificate."""
 RIGHTS = (AclOperation.CREATE, AclOperation.DESCRIBE, AclOperation.READ, AclOperation.WRITE)
 """To make the topic, and to send to it, which the tests do; the runs themselves describe and read."""
-DOORS = {"SCRAM": "SASL_SSL", "PASSWORD": "SASL_SSL", "TOKEN": "SASL_SSL", "TLS": "SSL", "ENCRYPTED": "SSL"}
-"""The listeners that ask for TLS at least, with their protocols."""
+DOORS = {
+    **{"SCRAM": "SASL_SSL", "PASSWORD": "SASL_SSL", "TOKEN": "SASL_SSL", "TLS": "SSL", "ENCRYPTED": "SSL"},
+    "UNENCRYPTED": "SASL_PLAINTEXT",
+}
+"""The listeners that ask for TLS or a login, with their protocols."""
 LOGINS = {
     "sasl.enabled.mechanisms": "SCRAM-SHA-512",
     "listener.name.scram.scram-sha-512.sasl.jaas.config": (
+        "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    ),
+    "listener.name.unencrypted.scram-sha-512.sasl.jaas.config": (
         "org.apache.kafka.common.security.scram.ScramLoginModule required;"
     ),
     "listener.name.password.sasl.enabled.mechanisms": "PLAIN",
@@ -188,8 +194,9 @@ def secured_broker(folder: Path, jars: str = "kafka") -> Iterator[SecuredBroker]
     certificate, key = authority.sign("broker", "localhost")
     keystore = folder / "ca" / "keystore.pem"
     keystore.write_text(key.read_text() + certificate.read_text())
-    ports, more = Ports.free(), Ports.free()
-    doors = dict(zip(DOORS, (getattr(more, name) for name in more.__slots__), strict=True))
+    ports, *more = (Ports.free() for _ in range(3))
+    free = (getattr(some, name) for some in more for name in some.__slots__)
+    doors = dict(zip(DOORS, free, strict=False))
     settings = _listeners(ports, doors) | {
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": keystore,
