@@ -55,6 +55,8 @@ def class_path(folder: str, jars: Path = JARS) -> list[Path]:
 
 def bring_jars(*folders: str, jars: Path = JARS) -> None:
     """Fill these folders of var/jars where they are missing or made from other coordinates."""
+    if all(_is_complete(folder, jars) for folder in folders):
+        return
     jars.mkdir(parents=True, exist_ok=True)
     with alone(jars, "fills"):
         for folder in folders:
@@ -74,7 +76,7 @@ def _fill(folder: str, jars: Path) -> None:
     partial.mkdir(parents=True)
     try:
         for artifact, path in _download(coordinates(folder), partial / "repository"):
-            if folder != "spark" or not _is_in_pyspark(artifact):
+            if not folder.startswith("spark") or not _is_in_pyspark(artifact):
                 path.rename(partial / path.name)
     except (requests.RequestException, RuntimeError) as error:
         raise StackError(

@@ -17,6 +17,7 @@ from web_traffic.errors import (
     TopicMissing,
     TopicNotMade,
 )
+from web_traffic.kafka_iam import IAM, make_token, require_token
 from web_traffic.kafka_listener import protocols_of
 from web_traffic.kafka_tls import certificate_flaw
 from web_traffic.settings import Settings
@@ -71,8 +72,11 @@ def make_admin(settings: Settings, own: Mapping[str, Any]) -> AdminClient:
     return _made(AdminClient, {"log_level": 0} | dict(own) | _config(settings, without="group.id"))
 
 
-def _config(settings: Settings, without: str | None = None) -> dict[str, str]:
-    config = {name: value for name, value in settings.kafka_config.items() if name != without}
+def _config(settings: Settings, without: str | None = None) -> dict[str, Any]:
+    config: dict[str, Any] = {name: value for name, value in settings.kafka_config.items() if name != without}
+    if IAM in config:
+        require_token(config[IAM])
+        config["oauth_cb"] = make_token
     return config | {"bootstrap.servers": settings.kafka_url}
 
 
