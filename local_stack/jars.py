@@ -26,7 +26,7 @@ from local_stack.progress import step
 
 COORDINATES = Path(__file__).with_name("jars.txt")
 JARS = VAR / "jars"
-BESIDE_PYSPARK = ("spark", "hdfs", "s3a")
+BESIDE_PYSPARK = ("spark", "spark-iam", "hdfs", "s3a")
 """Folders whose jars share a class path with those of pyspark."""
 WHOLE = "jar-with-dependencies"
 """Classifier of a jar that has all that it depends on in it."""
@@ -59,6 +59,8 @@ def class_path(folder: str, jars: Path = JARS) -> list[Path]:
 
 def bring_jars(*folders: str, jars: Path = JARS) -> None:
     """Fill these folders of var/jars where they are missing or made from other coordinates."""
+    if all(_is_complete(folder, jars) for folder in folders):
+        return
     jars.mkdir(parents=True, exist_ok=True)
     with alone(jars, "fills"):
         for folder in folders:

@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ import psycopg
 from confluent_kafka.admin import NewTopic
 
 from local_stack import Stack
+from local_stack.jars import class_path
 from local_stack.postgres import make_warehouse
 from local_stack.spark import APPLICATION, submit_command, submit_environment
 from simulator import Traffic, Truth
@@ -183,10 +184,16 @@ def bound_by_permissions() -> list[str]:
     return ["setpriv", "--bounding-set", rights, "--inh-caps", rights] if os.geteuid() == 0 else []
 
 
-def submit(application: Path = APPLICATION) -> list[str]:
-    """Return the command line of the application, with the options that the DAG gives to a small run."""
+def submit(application: Path = APPLICATION, jars: Sequence[Path] = ()) -> list[str]:
+    """Return the command line of the application, with the options that the DAG gives to a small run.
+
+    The jars come on top of those of the stack.
+    """
     program, *arguments = submit_command(application=application)
-    return [program, "--conf", f"spark.driver.extraJavaOptions={SMALL_RUN}", *arguments]
+    options = {"spark.driver.extraJavaOptions": SMALL_RUN}
+    if jars:
+        options["spark.jars"] = ",".join(map(str, (*class_path("spark"), *jars)))
+    return [program, *(part for name, value in options.items() for part in ("--conf", f"{name}={value}")), *arguments]
 
 
 def make_pipeline(stack: Stack, name: str, checkpoint: Path, **environment: str) -> Pipeline:

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from local_stack.authority import Authority
 from local_stack.environment import LOOPBACK, Ports
+from tests import iam
 from tests.faults.brokers import running_brokers
 from tests.issuer import AUDIENCE, CLIENT_ID, CLIENT_SECRET, Issuer, running_issuer
 
@@ -37,11 +38,27 @@ CLIENT = "CN=etl-with-certificate"
 """The principal that Kafka makes of the client's certificate."""
 RIGHTS = (AclOperation.CREATE, AclOperation.DESCRIBE, AclOperation.READ, AclOperation.WRITE)
 """To make the topic, and to send to it, which the tests do; the runs themselves describe and read."""
-DOORS = {"SCRAM": "SASL_SSL", "PASSWORD": "SASL_SSL", "TOKEN": "SASL_SSL", "TLS": "SSL", "ENCRYPTED": "SSL"}
-"""The listeners that ask for TLS at least, with their protocols."""
+DOORS = {
+    **{"SCRAM": "SASL_SSL", "PASSWORD": "SASL_SSL", "TOKEN": "SASL_SSL", "TLS": "SSL", "ENCRYPTED": "SSL"},
+    **{"IAM": "SASL_SSL", "MSK": "SASL_SSL", "UNENCRYPTED": "SASL_PLAINTEXT"},
+}
+"""The listeners that ask for TLS or a login, with their protocols."""
+
+BY_IAM = {
+    "sasl.enabled.mechanisms": "OAUTHBEARER",
+    "oauthbearer.sasl.jaas.config": f"{OAUTHBEARER}.OAuthBearerLoginModule required;",
+    "oauthbearer.sasl.server.callback.handler.class": "Validator",
+    "oauthbearer.connections.max.reauth.ms": 3_600_000,
+}
+"""Of a listener that takes tokens of IAM. A session ends when its token expires, if not earlier."""
+MSK_NAME = f"b-1.demo.abcde1.c2.kafka.{iam.REGION}.amazonaws.com"
+"""Under this name the door `MSK` sends its clients on. It resolves only where a test says so."""
 LOGINS = {
     "sasl.enabled.mechanisms": "SCRAM-SHA-512",
     "listener.name.scram.scram-sha-512.sasl.jaas.config": (
+        "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    ),
+    "listener.name.unencrypted.scram-sha-512.sasl.jaas.config": (
         "org.apache.kafka.common.security.scram.ScramLoginModule required;"
     ),
     "listener.name.password.sasl.enabled.mechanisms": "PLAIN",
@@ -53,6 +70,7 @@ LOGINS = {
     "listener.name.token.oauthbearer.sasl.server.callback.handler.class": (
         f"{OAUTHBEARER}.OAuthBearerValidatorCallbackHandler"
     ),
+    **{f"listener.name.{name}.{key}": value for name in ("iam", "msk") for key, value in BY_IAM.items()},
     "sasl.oauthbearer.expected.audience": AUDIENCE,
     "sasl.oauthbearer.jwt.validator.class": f"{OAUTHBEARER}.BrokerJwtValidator",
     "listener.name.tls.ssl.client.auth": "required",
@@ -110,6 +128,7 @@ class SecuredBroker:
             "by_certificate": Door(CLIENT, self.tls_url, self.mutual_tls),
             "by_keystore": Door(CLIENT, self.tls_url, self.keystore),
             "by_token": Door(CLIENT_ID, self.token_url, self.oidc),
+            "by_iam": Door(iam.KEY, self.urls["IAM"], self.iam),
         }
 
     @property
@@ -141,6 +160,15 @@ class SecuredBroker:
             "sasl.oauthbearer.client.id": CLIENT_ID,
             "sasl.oauthbearer.client.secret": CLIENT_SECRET,
             "sasl.oauthbearer.scope": "kafka",
+            "ssl.ca.location": str(self.authority),
+        }
+
+    @property
+    def iam(self) -> dict[str, str]:
+        return {
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": "OAUTHBEARER",
+            "sasl.oauthbearer.config": f"awsRegion={iam.REGION}",
             "ssl.ca.location": str(self.authority),
         }
 
@@ -185,11 +213,12 @@ class SecuredBroker:
 def secured_broker(folder: Path, jars: str = "kafka") -> Iterator[SecuredBroker]:
     """Run the broker of these jars; its certificate is for `localhost` alone, not for the address 127.0.0.1."""
     authority = Authority(folder / "ca", "ours")
-    certificate, key = authority.sign("broker", "localhost")
+    certificate, key = authority.sign("broker", "localhost", MSK_NAME)
     keystore = folder / "ca" / "keystore.pem"
     keystore.write_text(key.read_text() + certificate.read_text())
-    ports, more = Ports.free(), Ports.free()
-    doors = dict(zip(DOORS, (getattr(more, name) for name in more.__slots__), strict=True))
+    ports, *more = (Ports.free() for _ in range(3))
+    free = (getattr(some, name) for some in more for name in some.__slots__)
+    doors = dict(zip(DOORS, free, strict=False))
     settings = _listeners(ports, doors) | {
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": keystore,
@@ -200,9 +229,12 @@ def secured_broker(folder: Path, jars: str = "kafka") -> Iterator[SecuredBroker]
     with ExitStack() as running, pytest.MonkeyPatch.context() as patch:
         issuer = running.enter_context(running_issuer())
         patch.setenv("JAVA_TOOL_OPTIONS", f"-D{ALLOWED_URLS}={issuer.url}/keys")
+        for name, value in iam.OF_BROKER.items():
+            patch.setenv(name, value)
         settings["sasl.oauthbearer.jwks.endpoint.url"] = f"{issuer.url}/keys"
         settings["sasl.oauthbearer.expected.issuer"] = issuer.url
-        brokers = running_brokers(folder / "kafka", 1, port=ports.kafka, others=settings, jars=jars)
+        classes = iam.compiled("Validator", folder / "classes", jars)
+        brokers = running_brokers(folder / "kafka", 1, port=ports.kafka, others=settings, jars=jars, classes=classes)
         cluster = running.enter_context(brokers)
         patch.undo()
         admin = AdminClient({"bootstrap.servers": cluster.url, "log_level": 0})
@@ -223,6 +255,7 @@ def secured_broker(folder: Path, jars: str = "kafka") -> Iterator[SecuredBroker]
 def _listeners(ports: Ports, doors: Mapping[str, int]) -> dict[str, object]:
     local = {"PLAINTEXT": ports.kafka, **doors, "CONTROLLER": ports.kafka_controller}
     names = {"PLAINTEXT": f"{LOOPBACK}:{ports.kafka}"} | {name: f"localhost:{port}" for name, port in doors.items()}
+    names["MSK"] = f"{MSK_NAME}:{doors['MSK']}"
     protocols = {"PLAINTEXT": "PLAINTEXT", **DOORS, "CONTROLLER": "PLAINTEXT"}
     return {
         "listeners": ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in local.items()),

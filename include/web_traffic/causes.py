@@ -18,7 +18,7 @@ LONGEST_LINE = 1000
 REPORT = "report it, with the log"
 MIGRATE = "web-traffic migrate"
 _LOGIN_REFUSED = (
-    r"password authentication failed|no password supplied|no pg_hba\.conf entry|not permitted to log in"
+    r"(?:password|PAM) authentication failed|no password supplied|no pg_hba\.conf entry|not permitted to log in"
     r"|(?:role|database) \".*\" does not exist|permission denied for database|server does not support SSL"
     r"|certificate|invalid \w+ value"
 )

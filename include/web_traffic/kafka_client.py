@@ -17,6 +17,8 @@ from web_traffic.errors import (
     TopicMissing,
     TopicNotMade,
 )
+from web_traffic.kafka_iam import IAM, make_token, require_token
+from web_traffic.kafka_listener import protocols_of
 from web_traffic.kafka_tls import certificate_flaw
 from web_traffic.settings import Settings
 
@@ -43,8 +45,8 @@ NO_LEADER = (
 )
 """What a broker says while leaders change, as after its start: it is temporary."""
 NAME_UNKNOWN = KafkaError._RESOLVE  # noqa: SLF001
-ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
-"""When a broker closes the connection at its first bytes, the client says this and no more."""
+SERVER = re.compile(r"://([^/\s]+)/")
+"""Where a client's words name a broker."""
 BAD_TOPIC = (
     KafkaError.TOPIC_EXCEPTION,
     KafkaError.INVALID_PARTITIONS,
@@ -70,8 +72,11 @@ def make_admin(settings: Settings, own: Mapping[str, Any]) -> AdminClient:
     return _made(AdminClient, {"log_level": 0} | dict(own) | _config(settings, without="group.id"))
 
 
-def _config(settings: Settings, without: str | None = None) -> dict[str, str]:
-    config = {name: value for name, value in settings.kafka_config.items() if name != without}
+def _config(settings: Settings, without: str | None = None) -> dict[str, Any]:
+    config: dict[str, Any] = {name: value for name, value in settings.kafka_config.items() if name != without}
+    if IAM in config:
+        require_token(config[IAM])
+        config["oauth_cb"] = make_token
     return config | {"bootstrap.servers": settings.kafka_url}
 
 
@@ -106,18 +111,24 @@ def asking(settings: Settings, seconds: float) -> Iterator[AdminClient]:
     except (KafkaException, TimeoutError) as error:
         admin.poll(0)  # it hands over what the client said meanwhile of its connections
         answer = error.args[0] if isinstance(error, KafkaException) else None
-        raise refusal(settings, [*said, answer]) or _explained(settings, answer, said) from error
+        known = refusal(settings, [*said, answer]) or (_other_protocol(settings, said) if said else None)
+        raise known or _explained(settings, answer, said) from error
 
 
 def _log_in(settings: Settings, admin: AdminClient, said: list[KafkaError], seconds: float) -> None:
     """Wait for the broker's first answer, or for a refusal: the client itself would go on trying until a time-out."""
     asked = admin.describe_topics(TopicCollection([settings.kafka_topic]), request_timeout=seconds)
     answer = asked[settings.kafka_topic]
+    is_asked = False
     while not answer.done():
         wait([answer], 0.05)
         admin.poll(0)
         if refused := refusal(settings, said):
             raise refused
+        if said and not is_asked:
+            is_asked = True
+            if other := _other_protocol(settings, said):
+                raise other
     error = answer.exception()
     if isinstance(error, KafkaException) and error.args[0].code() < 0:  # the client's own word: nobody has answered
         raise error
@@ -129,6 +140,8 @@ def refusal(settings: Settings, errors: Iterable[KafkaError | None]) -> KafkaRef
     for code, words in ((error.code(), error.str().rstrip(".")) for error in errors if error):
         if code in NOT_ALLOWED:
             return KafkaRefused(f"{where}, {topic}: {words}; give the client the rights (ACLs) that it lacks")
+        if code in NOT_LET_IN and "SASL state" in words and (other := _other_protocol(settings, ())):
+            return other
         if code in NOT_LET_IN:
             return KafkaRefused(f"{where}: {words}; correct the client's login or the broker's")
         if "certificate verify failed" in words:
@@ -138,6 +151,26 @@ def refusal(settings: Settings, errors: Iterable[KafkaError | None]) -> KafkaRef
                 f"{where}: the broker does not accept the client's certificate ({alert[0]}); correct "
                 "ssl.certificate.location and ssl.key.location"
             )
+    return None
+
+
+def _other_protocol(settings: Settings, said: Iterable[KafkaError]) -> KafkaRefused | None:
+    """Return the error for a listener that speaks another protocol than the client; None if that does not show.
+
+    One of several servers in `KAFKA_URL` is enough for a client. Where brokers send it further must be right, too.
+    """
+    ours = settings.kafka_config.get("security.protocol", "PLAINTEXT").upper()
+    given = {server.strip() for server in settings.kafka_url.split(",")}
+    advertised = {server for error in said for server in SERVER.findall(error.str())} - given
+    spoken = {server: protocols_of(server) for server in sorted(given | advertised)}
+    others = {server: protocols for server, protocols in spoken.items() if protocols and ours not in protocols}
+    if any(ours in spoken[server] for server in given):
+        others = {server: protocols for server, protocols in others.items() if server in advertised}
+    for server, protocols in others.items():
+        return KafkaRefused(
+            f"Kafka at {server}: this listener speaks {' or '.join(sorted(protocols))}, and security.protocol is "
+            f"{ours}: correct security.protocol, or the port in KAFKA_URL"
+        )
     return None
 
 
@@ -175,7 +208,5 @@ def _explained(settings: Settings, answer: KafkaError | None, said: list[KafkaEr
     if code is not None and code > 0:  # the broker's own
         return KafkaUnavailable(f"{where}, {topic}: {errors[code]}")
     if words := next((error.str() for error in said if "SSL" in error.str()), None):
-        return KafkaUnavailable(f"{where}: {words}; is security.protocol that of its listener?")
-    if {error.code() for error in said} == {ALL_DOWN}:
-        return KafkaUnavailable(f"{where} closes each connection: is security.protocol that of its listener?")
+        return KafkaUnavailable(f"{where}: {words}")
     return KafkaUnavailable(f"no Kafka broker answers at {settings.kafka_url}: is it up?")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from web_traffic.errors import SettingsError
+from web_traffic.kafka_iam import with_iam
 from web_traffic.kafka_login import Properties, require_known
 
 VARIABLE = "KAFKA_CONFIG"
@@ -19,6 +20,7 @@ def kafka_of(environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     servers = environ.get("KAFKA_URL") or own_servers or DEFAULT_SERVERS
     if own_servers and own_servers != servers:
         raise SettingsError(f"{VARIABLE} has other bootstrap.servers than KAFKA_URL: leave them out of {VARIABLE}")
+    config = with_iam(servers, config)
     require_known(config, VARIABLE)
     return _checked(servers), config
 

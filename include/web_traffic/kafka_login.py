@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
+from web_traffic import kafka_iam
 from web_traffic.errors import SettingsError
+from web_traffic.kafka_iam import IAM
 
 Properties = Mapping[str, str]
 PROTOCOLS = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"}
@@ -52,6 +54,7 @@ VALUES = {
 COMBINED = {
     *("sasl.username", "sasl.password", "sasl.oauthbearer.method", "sasl.oauthbearer.client.id"),
     *("sasl.oauthbearer.client.secret", "sasl.oauthbearer.scope", "sasl.oauthbearer.extensions"),
+    "sasl.oauthbearer.config",
     *("https.ca.location", "https.ca.pem", "ssl.ca.location", "ssl.ca.pem", "ssl.certificate.location"),
     *("ssl.certificate.pem", "ssl.key.location", "ssl.key.pem", "enable.ssl.certificate.verification"),
 }
@@ -154,10 +157,16 @@ def _require_sasl(config: Properties, where: str) -> None:
     if mechanism not in LOGIN_MODULES:
         raise SettingsError(f"{where}: sasl.mechanism must be one of {', '.join(LOGIN_MODULES)}")
     needed = ["sasl.username", "sasl.password"]
+    oauth = "sasl.oauthbearer."
+    if IAM in config:
+        kafka_iam.require_usable(config, mechanism, where)
+        return
     if mechanism == "OAUTHBEARER":
-        if config.get("sasl.oauthbearer.method") != "oidc":
-            raise SettingsError(f"{where}: OAUTHBEARER needs sasl.oauthbearer.method=oidc; other ways are not served")
-        oauth = "sasl.oauthbearer."
+        if config.get(f"{oauth}method") != "oidc":
+            raise SettingsError(
+                f"{where}: OAUTHBEARER needs {oauth}method=oidc, or a broker of Amazon MSK, or {IAM}=awsRegion=… with "
+                "its region; other ways are not served"
+            )
         needed = [f"{oauth}client.id", f"{oauth}client.secret", f"{oauth}token.endpoint.url"]
     if missing := [name for name in needed if not config.get(name)]:
         raise SettingsError(f"{where}: {mechanism} needs {', '.join(missing)}")
@@ -182,7 +191,7 @@ def java_options(config: Properties) -> dict[str, str]:
     if mechanism := _mechanism(config):
         options["sasl.jaas.config"] = _jaas(LOGIN_MODULES[mechanism], _jaas_options(config, mechanism))
     if mechanism == "OAUTHBEARER":
-        options["sasl.login.callback.handler.class"] = OIDC_HANDLER
+        options["sasl.login.callback.handler.class"] = kafka_iam.HANDLER if IAM in config else OIDC_HANDLER
     return options
 
 
@@ -193,6 +202,8 @@ def _mechanism(config: Properties) -> str | None:
 def _jaas_options(config: Properties, mechanism: str) -> dict[str, str]:
     if mechanism != "OAUTHBEARER":
         return {"username": config["sasl.username"], "password": config["sasl.password"]}
+    if IAM in config:
+        return kafka_iam.jaas_options(config[IAM])
     prefix = "sasl.oauthbearer."
     names = {"clientId": "client.id", "clientSecret": "client.secret", "scope": "scope"}
     options = {name: config[prefix + twin] for name, twin in names.items() if prefix + twin in config}

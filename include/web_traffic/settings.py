@@ -21,6 +21,9 @@ from web_traffic.errors import SettingsError
 from web_traffic.kafka_config import kafka_of
 from web_traffic.window_length import WINDOW_MINUTES, window_start
 
+RDS_IAM, ENTRA = "rds-iam", "entra"
+"""Logins by tokens: of Amazon RDS and Aurora, and of Azure Database for PostgreSQL."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -38,6 +41,8 @@ class Settings:
     """`postgresql://host:port/database`, without user and password (`POSTGRES_URL`, JDBC form too)."""
     postgres_user: str
     postgres_password: str = field(repr=False)
+    postgres_login: str
+    """What proves the user: the password, or a token that is made for each connection (`POSTGRES_LOGIN`)."""
     checkpoint_location: str
     """Address of the checkpoint's folder, on a storage that Spark's driver and executors share."""
     starting_offsets: str
@@ -57,6 +62,12 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """Read and check all settings; `SettingsError` names the variable and what it may hold."""
         kafka_url, kafka_config = kafka_of(environ)
+        postgres_login = _one_of(environ, "POSTGRES_LOGIN", ("password", RDS_IAM, ENTRA))
+        if postgres_login != "password" and environ.get("POSTGRES_PASSWORD"):
+            raise SettingsError(
+                f"POSTGRES_PASSWORD (the password of Airflow's connection) has no effect with "
+                f"POSTGRES_LOGIN={postgres_login}: leave it empty"
+            )
         return cls(
             kafka_url=kafka_url,
             kafka_config=kafka_config,
@@ -65,6 +76,7 @@ class Settings:
             postgres_url=_postgres_url(environ.get("POSTGRES_URL", "jdbc:postgresql://localhost:5432/web_traffic")),
             postgres_user=environ.get("POSTGRES_USER", "web_traffic_writer"),
             postgres_password=environ.get("POSTGRES_PASSWORD", ""),
+            postgres_login=postgres_login,
             checkpoint_location=_location(environ.get("CHECKPOINT_LOCATION", "var/checkpoint/web_traffic")),
             starting_offsets=_one_of(environ, "STARTING_OFFSETS", ("earliest", "latest")),
             shuffle_partitions=_positive_int(environ, "SHUFFLE_PARTITIONS", 2),

@@ -13,14 +13,15 @@ from psycopg.pq import Conninfo
 
 from web_traffic.errors import SettingsError
 from web_traffic.kafka_config import as_environment, as_properties
+from web_traffic.kafka_iam import region_of, with_iam
 from web_traffic.kafka_login import OURS, SECRETS, require_known
-from web_traffic.settings import Settings
+from web_traffic.settings import ENTRA, RDS_IAM, Settings
 from web_traffic.warehouse.connection import Connection as Database
 from web_traffic.warehouse.connection import connect
 
 KAFKA, POSTGRES, POSTGRES_OWNER, SPARK = "kafka_default", "postgres_default", "postgres_owner", "spark_default"
 POSTGRES_READER, SMTP = "postgres_reader", "smtp_default"
-OF_HOOKS = ("cursor", "enable_log_db_messages")
+OF_HOOKS = ("cursor", "enable_log_db_messages", "iam", "aws_conn_id", "azure_conn_id")
 """What an extra field may say to Airflow's own hooks; it is not about the address."""
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ def job_environment(postgres: str = POSTGRES, run_name: str | None = None) -> di
         "POSTGRES_URL": _postgres_url(database),
         "POSTGRES_USER": database.login or "",
         "POSTGRES_PASSWORD": database.password or "",
+        "POSTGRES_LOGIN": _postgres_login(database),
     }
     return environment | ({"RUN_NAME": run_name} if run_name else {})
 
@@ -76,6 +78,7 @@ def kafka_environment() -> dict[str, str]:
         log.warning("the ETL does not use these settings of the connection %s: %s", KAFKA, ", ".join(left_out))
     used = {name: value for name, value in config.items() if name not in OURS}
     servers = used.pop("bootstrap.servers")
+    used = with_iam(servers, used)
     require_known(used, f"the connection {KAFKA}")
     for name in SECRETS & used.keys():
         mask_secret(used[name])
@@ -83,25 +86,56 @@ def kafka_environment() -> dict[str, str]:
 
 
 def _of_hook() -> dict[str, Any]:
-    """Return what Airflow's Kafka hook would give to librdkafka; a callback can't reach Spark, so it is refused."""
+    """Return what Airflow's Kafka hook would give to librdkafka; a callback can't reach Spark, so it is refused.
+
+    The hook adds a callback of its own for tokens of IAM, if the servers are Amazon's. The ETL makes these itself.
+    """
     from airflow.providers.apache.kafka.hooks.base import KafkaBaseHook
 
     class Hook(KafkaBaseHook):
         def _get_client(self, config: dict[str, Any]) -> dict[str, Any]:
             return config
 
-    if not BaseHook.get_connection(KAFKA).extra_dejson.get("bootstrap.servers"):
+    extra = BaseHook.get_connection(KAFKA).extra_dejson
+    if not extra.get("bootstrap.servers"):
         raise SettingsError(f'the connection {KAFKA} needs {{"bootstrap.servers": "host:port"}} in its extra field')
     try:
         config: dict[str, Any] = Hook(KAFKA).get_conn  # type: ignore[no-untyped-call]
     except (ValueError, AirflowException) as error:
         raise SettingsError(f"the connection {KAFKA}: {error}") from None
+    if "oauth_cb" not in extra and region_of(config["bootstrap.servers"]):
+        config.pop("oauth_cb", None)
     if callbacks := sorted(name for name, value in config.items() if callable(value)):
         raise SettingsError(
             f"the connection {KAFKA} has {', '.join(callbacks)}, which only Python can call: Spark's Kafka client "
-            "can't use it. Tokens of Amazon MSK IAM and of Google come in this way. Give the ETL another kind of login"
+            "can't use it. The ETL makes tokens of Amazon MSK IAM itself: leave oauth_cb out. For Google's Kafka, log "
+            "in by PLAIN with the key of a service account"
         )
     return config
+
+
+def _postgres_login(database: Connection) -> str:
+    """Return how the connection logs in, as Airflow's hook reads it: `iam` asks for tokens.
+
+    The hook makes them with the identity in another connection. The ETL's processes have no connections, so it raises
+    `SettingsError` if that one holds an identity.
+    """
+    extra = database.extra_dejson
+    if not extra.get("iam"):
+        return "password"
+    login, other = (ENTRA, "azure_conn_id") if extra.get("azure_conn_id") else (RDS_IAM, "aws_conn_id")
+    if name := extra.get(other, "aws_default"):
+        try:
+            identity = BaseHook.get_connection(name)
+        except AirflowNotFoundException:
+            return login
+        if identity.login or identity.password or identity.extra_dejson:
+            raise SettingsError(
+                f"the connection {database.conn_id} asks for tokens with the identity of the connection {name}, which "
+                "Spark's processes can't use: give the identity to the processes of Airflow and Spark themselves (by "
+                f"a role, or by variables of AWS or Azure), and name an empty connection as {other}"
+            )
+    return login
 
 
 def _postgres_url(database: Connection) -> str:

@@ -6,6 +6,7 @@ so a matrix that was stopped goes on where it was. At the end docs/compatibility
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -14,9 +15,11 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from traceback import format_exc
+from unittest.mock import patch
 from uuid import uuid4
 
 from local_stack.postgres import make_warehouse
+from tests import iam
 from tests.compatibility import journey, looking
 from tests.compatibility.cells import CELLS, LOGINS, Cell
 from tests.compatibility.journey import EXPECTED, REFUSALS, Journey
@@ -91,14 +94,19 @@ def try_cell(cell: Cell, servers: Servers) -> Outcome:
         "JAVA_HOME": str(java),
         "PATH": f"{programs}:{environment['PATH']}",
     }
+    identity, jars = (iam.IDENTITY, iam.client_jars()) if cell.login == "IAM" else ({}, [])
+    environment |= identity
     secrets = database.stack.secrets
     passwords = {
         "POSTGRES_OWNER_PASSWORD": secrets.postgres_owner,
         "POSTGRES_READER_PASSWORD": secrets.postgres_reader,
     }
-    with database.reached(cell.way, Pipeline(environment, secrets.postgres_owner), folder) as pipeline:
+    with (
+        patch.dict(os.environ, identity),
+        database.reached(cell.way, Pipeline(environment, secrets.postgres_owner), folder) as pipeline,
+    ):
         try:
-            found = Journey(pipeline, programs, cell.is_cold, passwords).make()
+            found = Journey(pipeline, programs, cell.is_cold, passwords, jars).make()
         except REFUSALS as refusal:
             said = str(refusal).partition("\nLINE ")[0]  # without the query that PostgreSQL shows
             result = " ".join(said.split()).replace("|", "/")[:LONGEST]

@@ -9,8 +9,9 @@ LOGINS = {
     "PLAIN": "by_password",
     "SCRAM-SHA-512": "by_scram",
     "OAUTHBEARER": "by_token",
+    "IAM": "by_iam",
 }
-"""What a client gives to the broker, and by which of its doors it comes in. The last three are over SASL_SSL."""
+"""What a client gives to the broker, and by which of its doors it comes in. The last four are over SASL_SSL."""
 BROKERS = {"3.9": "kafka-3.9", "4.1": "kafka", "4.4": "kafka-4.4"}
 """The brokers, with the folders of their jars; 4.1 is the one of the embedded stack."""
 POSTGRES = ("13", "14", "18", "19")
@@ -31,7 +32,7 @@ class Cell:
     java: str = "17"
     python: str = "3.11"
     is_cold: bool = False
-    """Whether each run is a spark-submit of its own, because Java or Python is the subject."""
+    """Whether each run is a spark-submit of its own: Java or Python is the subject, or the login needs jars."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -70,6 +71,9 @@ CELLS = (
     Cell("mTLS", "4.4", "18", "verify-full", java="25", is_cold=True),
     Cell("SCRAM-SHA-512", "3.9", "14", "PgBouncer session", java="25", is_cold=True),
     Cell("OAUTHBEARER", "4.4", "19", "plain", java="25", is_cold=True),
+    Cell("IAM", "3.9", "18", "plain", is_cold=True),
+    Cell("IAM", "4.1", "14", "PgBouncer transaction", is_cold=True),
+    Cell("IAM", "4.4", "19", "verify-full", java="25", is_cold=True),
     Cell("SCRAM-SHA-512", "4.1", "18", "verify-full", python="3.12", is_cold=True),
     Cell("OAUTHBEARER", "4.4", "19", "verify-full", java="25", python="3.13", is_cold=True),
 )

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -56,6 +56,8 @@ class Journey:
     is_cold: bool
     passwords: Mapping[str, str]
     """Of the owner and of the reader, by variable."""
+    jars: Sequence[Path]
+    """What Spark needs for the login."""
 
     def make(self) -> dict[str, Any]:
         """Take all steps and return what they found, by the names of `EXPECTED`; raises `REFUSALS`."""
@@ -85,7 +87,7 @@ class Journey:
 
     def run(self, step: str, application: Path, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Run an application, and return its summary."""
-        command = [str(self.programs / "spark-submit"), *submit(application)[1:]] if self.is_cold else None
+        command = [str(self.programs / "spark-submit"), *submit(application, self.jars)[1:]] if self.is_cold else None
         result = replace(self.pipeline, application=application, command=command).submit(**environment or {})
         lines = result.stdout.splitlines()
         if result.returncode:

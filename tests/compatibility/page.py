@@ -25,7 +25,8 @@ A pipeline meets a broker only through its login, and PostgreSQL only through th
 broker, and each PostgreSQL that works meets each way. Kafka and PostgreSQL share no connection, so one row tries a
 pair of each. Java itself reads certificates, fetches tokens and logs in through JAAS, so Java 25 meets a certificate,
 SCRAM and OAUTHBEARER. Another Python gets other builds of librdkafka and libpq, so it meets TLS on both sides. Where
-Java or Python is the subject, each run is a spark-submit of its own; the other rows share a warm Spark.
+Java or Python is the subject, or the login needs jars, each run is a spark-submit of its own; the other rows share a
+warm Spark.
 
 | Kafka login | Kafka | PostgreSQL | reached by | Java | Python | Spark | result | s | code |
 |---|---|---|---|---|---|---|---|---|---|
@@ -33,9 +34,11 @@ Java or Python is the subject, each run is a spark-submit of its own; the other 
 SOURCES = """
 ## Where the versions come from
 
-- The brokers ({brokers}) come from Maven Central. PLAIN, SCRAM-SHA-512 and OAUTHBEARER are over SASL_SSL;
-  the tokens come from a local OIDC issuer. A broker of 4.4 with OAUTHBEARER starts only if it knows who signs the
-  tokens and for whom (`sasl.oauthbearer.expected.issuer` and `….audience`), or is told to take any.
+- The brokers ({brokers}) come from Maven Central. PLAIN, SCRAM-SHA-512, OAUTHBEARER and IAM are over
+  SASL_SSL. OAUTHBEARER's tokens come from a local OIDC issuer. IAM's tokens are signed by Amazon's libraries, and
+  `tests/iam/Validator.java` checks them in the broker. A broker of 4.4 with OAUTHBEARER starts only
+  if it knows who signs the tokens and for whom (`sasl.oauthbearer.expected.issuer` and `….audience`), or is told to
+  take any.
 - PostgreSQL {from_jars} come from Maven Central, because the wheel of the embedded stack has no TLS. 13 is the
   oldest that was found. It comes from Debian 11, and the ETL needs 14. 19 is the release candidate of
   Debian experimental.
@@ -44,7 +47,8 @@ SOURCES = """
 ## What is not here
 
 - PostgreSQL 19.0: no registry that the project uses served it on the day of the trial.
-- Kerberos, and the tokens of Amazon IAM and Google Cloud: the pipeline [refuses them by name](connections.md).
+- Kerberos, and the tokens of Google Cloud: the pipeline [refuses them by name](connections.md).
+- Amazon MSK, RDS and Azure themselves: [connections](connections.md) says what was run in their place.
 - PgBouncer's statement mode: the pipeline refuses it, as `make test` shows.
 """
 

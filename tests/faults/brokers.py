@@ -30,11 +30,13 @@ class Broker:
     folder: Path
     jars: str
     """The folder of var/jars that has the broker."""
+    classes: Path | None
+    """A folder with more classes."""
 
     def start(self) -> subprocess.Popen[bytes]:
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
-                [*_java(self.jars), "-Xmx384m", "kafka.Kafka", str(self.folder / "server.properties")],
+                [*_java(self.jars, self.classes), "-Xmx384m", "kafka.Kafka", str(self.folder / "server.properties")],
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -44,7 +46,14 @@ class Broker:
         file = self.folder / "server.properties"
         lines = (f"{name}={value}\n".replace("\\", "\\\\") for name, value in settings.items())
         file.write_text("".join(lines))
-        tool = [*_java(self.jars), "kafka.tools.StorageTool", "format", f"--cluster-id={CLUSTER}", "-c", str(file)]
+        tool = [
+            *_java(self.jars, self.classes),
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={CLUSTER}",
+            "-c",
+            str(file),
+        ]
         subprocess.run(tool, check=True, capture_output=True)
 
 
@@ -84,6 +93,7 @@ def running_brokers(
     port: int | None = None,
     others: Mapping[str, object] | None = None,
     jars: str = "kafka",
+    classes: Path | None = None,
 ) -> Iterator[Cluster]:
     """Run that many brokers, one copy of each partition on each; `advertised` is the one address that clients get.
 
@@ -91,7 +101,7 @@ def running_brokers(
     """
     ports = [Ports.free() for _ in range(count)]
     brokers = [
-        Broker(number, port or free.kafka, free.kafka_controller, folder / f"broker-{number}", jars)
+        Broker(number, port or free.kafka, free.kafka_controller, folder / f"broker-{number}", jars, classes)
         for number, free in enumerate(ports, 1)
     ]
     voters = ",".join(f"{broker.number}@{LOOPBACK}:{broker.controller_port}" for broker in brokers)
@@ -139,11 +149,11 @@ def _settings(broker: Broker, voters: str, copies: int, advertised: str) -> dict
     }
 
 
-def _java(jars: str) -> list[str]:
+def _java(jars: str, classes: Path | None) -> list[str]:
     return [
         str(java_home() / "bin" / "java"),
         "-XX:TieredStopAtLevel=1",
         "-Djava.net.preferIPv4Stack=true",
         "-cp",
-        ":".join(str(jar) for jar in class_path(jars)),
+        ":".join(str(place) for place in (*class_path(jars), *([classes] if classes else []))),
     ]

@@ -19,6 +19,9 @@ PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
 OURS = {"bench", "contenders", "local_stack", "simulator", "tests", "web_traffic", "web_traffic_airflow"}
 OTHER_NAMES = {
     "airflow": "apache-airflow",
+    "aws_msk_iam_sasl_signer": "aws-msk-iam-sasl-signer-python",
+    "azure": "azure-identity",
+    "botocore": "boto3",
     "dotenv": "python-dotenv",
     "xdist": "pytest-xdist",
     "yaml": "pyyaml",
@@ -26,7 +29,7 @@ OTHER_NAMES = {
 """Packages that are not called as the modules that they bring."""
 GROUPS_OF_PROVIDERS = {"apache", "common"}
 PARTS = {
-    "include": ("alerts", "spark"),
+    "include": ("alerts", "aws", "azure", "spark"),
     "plugins": ("airflow",),
     "dags": ("airflow",),
     "simulator": (),
@@ -35,7 +38,18 @@ PARTS = {
     "tests": ("test",),
 }
 """The folders, and the extras that each of them may import from."""
-ONLY_IN_EXTRAS = ("airflow", "apprise", "fastapi", "numpy", "pandas", "pyspark", "starlette")
+ONLY_IN_EXTRAS = (
+    "airflow",
+    "apprise",
+    "azure",
+    "boto3",
+    "botocore",
+    "fastapi",
+    "numpy",
+    "pandas",
+    "pyspark",
+    "starlette",
+)
 
 
 def modules(source: str) -> Iterator[str]:
@@ -153,3 +167,14 @@ def test_the_licence_is_in_the_image_where_the_package_is_built() -> None:
 def test_the_changelog_has_this_version() -> None:
     versions = re.findall(r"^## (\d\S+) \(\d{4}-\d\d-\d\d\)$", (REPO / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert versions[0] == PROJECT["version"]
+
+
+def test_nothing_of_a_cloud_is_imported_unless_a_login_asks_for_it() -> None:
+    modules = "web_traffic.jobs.aggregate, web_traffic.jobs.restate, web_traffic.commands, web_traffic.kafka"
+    names = ("boto3", "botocore", "azure", "aws_msk_iam_sasl_signer")
+    program = f"import sys, {modules}\nprint([name for name in {names} if name in sys.modules])"
+    environment = {"PYTHONPATH": str(REPO / "include")}
+    result = subprocess.run(
+        [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
+    )
+    assert result.stdout == "[]\n"

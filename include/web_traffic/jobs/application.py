@@ -14,8 +14,9 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from web_traffic.causes import explain
-from web_traffic.errors import EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, SettingsError
 from web_traffic.jobs.scratch import own_folder
+from web_traffic.kafka_iam import HANDLER, JAR, REGION_PROVIDER
 from web_traffic.kafka_login import java_options
 from web_traffic.settings import Settings
 from web_traffic.warehouse.ledger import Summary
@@ -39,7 +40,7 @@ def start_session(settings: Settings, records: int) -> SparkSession:
 
     Raises `SettingsError` when Spark's Kafka client could not log in as the settings say.
     """
-    java_options(settings.kafka_config)
+    options = java_options(settings.kafka_config)
     builder: SparkSession.Builder = SparkSession.builder
     if SparkContext._active_spark_context is None:  # noqa: SLF001  sessions are known to their own thread only
         builder = builder.config(map=make_own_folders())
@@ -65,8 +66,21 @@ def start_session(settings: Settings, records: int) -> SparkSession:
         .config(COMPILED, SparkConf().get(COMPILED, str(records >= WORTH_COMPILING).lower()))
         .getOrCreate()
     )
+    if options.get("sasl.login.callback.handler.class") == HANDLER:
+        require_jar_of_iam()
     Thread(target=start_workers, args=[spark], daemon=True).start()
     return spark
+
+
+def require_jar_of_iam() -> None:
+    """Raise `SettingsError` if Spark's Kafka client lacks the classes that make tokens of IAM."""
+    jvm: Any = SparkContext._jvm  # noqa: SLF001  Spark has no other way
+    loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+    if loader.getResource(f"{REGION_PROVIDER.replace('.', '/')}.class") is None:
+        raise SettingsError(
+            f"a login to Kafka by IAM needs the jar {JAR} or a later one: name it in spark.jars or "
+            "spark.jars.packages of Spark's properties, beside Spark's Kafka connector"
+        )
 
 
 def redacted(own: str | None) -> str:

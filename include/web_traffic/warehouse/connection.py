@@ -11,6 +11,7 @@ from psycopg.pq import Format
 from psycopg.rows import TupleRow
 
 from web_traffic.settings import Settings
+from web_traffic.warehouse.tokens import password_for
 
 CONNECT_TIMEOUT_SECONDS = 10
 IN_EACH_TRANSACTION = {
@@ -69,7 +70,7 @@ def connect(settings: Settings) -> Connection:
 
     Parameters of the address, such as `sslmode` or `connect_timeout`, count before the ones set here.
 
-    Raises `psycopg.OperationalError` when the server can't be reached or refuses the login.
+    Raises `psycopg.OperationalError` when the server can't be reached or refuses the login, and `SettingsError`.
     """
     given = conninfo_to_dict(settings.postgres_url)
     defaults: dict[str, str | int] = {
@@ -82,10 +83,12 @@ def connect(settings: Settings) -> Connection:
     }
     if "," in str(given.get("host", "")):
         defaults["target_session_attrs"] = "read-write"  # the primary, also after a failover
+    if settings.postgres_login != "password":
+        defaults["sslmode"] = "require"  # whoever reads a token can log in with it
     connection = Connection.connect(
         **defaults | given,  # type: ignore[arg-type]
         user=settings.postgres_user,
-        password=settings.postgres_password,
+        password=password_for(settings, str(given.get("host", "")), str(given.get("port") or 5432)),
         autocommit=True,
         prepare_threshold=None,  # the session of the next transaction would not have the prepared statement
     )

@@ -1,6 +1,7 @@
 """Each way in which a broker refuses a login: at once, and with its own cause."""
 
 import json
+import socket
 import time
 
 import pytest
@@ -8,6 +9,7 @@ from confluent_kafka.admin import AclOperation
 
 from local_stack import Stack
 from local_stack.authority import Authority
+from local_stack.environment import LOOPBACK
 from simulator.sending import Sender
 from tests.issuer import CLIENT_SECRET
 from tests.pipeline import Pipeline
@@ -18,6 +20,7 @@ from web_traffic.kafka import describe_topic, ensure_topic
 from web_traffic.records import require_right_to_read
 from web_traffic.settings import Settings
 
+PROTOCOLS = ("PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL", "SSL")
 AT_ONCE = 5
 """Seconds: the limit for a broker that does not answer is 20."""
 
@@ -28,8 +31,6 @@ def refused(broker: SecuredBroker, name: str) -> tuple[str, dict[str, str], str]
     certificate, key = Authority(broker.stranger.parent / name.replace(" ", "-"), "another").sign("someone")
     by_stranger = {"ssl.certificate.location": str(certificate), "ssl.key.location": str(key)}
     only_ca = {"security.protocol": "SSL", "ssl.ca.location": str(broker.authority)}
-    without_tls = {name: value for name, value in broker.scram.items() if not name.startswith("ssl.")}
-    without_tls["security.protocol"] = "SASL_PLAINTEXT"
     cells = {
         "wrong password": (
             *(broker.scram_url, broker.scram | {"sasl.password": "wrong"}),
@@ -49,10 +50,6 @@ def refused(broker: SecuredBroker, name: str) -> tuple[str, dict[str, str], str]
         ),
         "no certificate": (broker.tls_url, only_ca, "alert certificate required"),
         "certificate of a stranger": (broker.tls_url, broker.mutual_tls | by_stranger, "alert certificate required"),
-        "login where none is asked for": (
-            *(broker.open_url, without_tls),
-            "Request not valid in current SASL state",
-        ),
     }
     return cells[name]
 
@@ -61,7 +58,7 @@ def refused(broker: SecuredBroker, name: str) -> tuple[str, dict[str, str], str]
     "name",
     [
         *("wrong password", "wrong mechanism", "untrusted authority", "another name", "no certificate"),
-        *("certificate of a stranger", "login where none is asked for"),
+        "certificate of a stranger",
     ],
 )
 def test_a_login_that_the_broker_refuses_is_refused_at_once_with_its_cause(broker: SecuredBroker, name: str) -> None:
@@ -134,18 +131,60 @@ def test_a_right_to_the_topic_that_is_missing_is_named(
     require_right_to_read(settings, describe_topic(settings))
 
 
-def test_a_door_of_another_kind_is_suspected(broker: SecuredBroker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("web_traffic.kafka.TIMEOUT_SECONDS", 2)
-    for url, login, said in (
-        (broker.scram_url, {}, "closes each connection"),
-        (broker.tls_url, {}, "closes each connection"),
-        (broker.open_url, {"security.protocol": "SSL"}, "SSL connection closed by peer"),
+@pytest.mark.parametrize(
+    ("ours", "listener"), [(ours, listener) for ours in PROTOCOLS for listener in PROTOCOLS if ours != listener]
+)
+def test_another_protocol_than_the_listener_s_is_refused_at_once(
+    broker: SecuredBroker, ours: str, listener: str
+) -> None:
+    urls = {"PLAINTEXT": broker.open_url, "SASL_PLAINTEXT": broker.urls["UNENCRYPTED"]}
+    url = urls | {"SSL": broker.urls["ENCRYPTED"], "SASL_SSL": broker.scram_url}
+    properties = (broker.scram | {"security.protocol": ours}).items()
+    login = {
+        name: value
+        for name, value in properties
+        if (not name.startswith("sasl.") or "SASL_" in ours) and (not name.startswith("ssl.") or "SSL" in ours)
+    }
+    settings = Settings.from_environment({"KAFKA_URL": url[listener], "KAFKA_CONFIG": json.dumps(login)})
+    for ask in (describe_topic, ensure_topic):
+        began = time.monotonic()
+        with pytest.raises(KafkaRefused) as refusal:
+            ask(settings)
+        assert time.monotonic() - began < AT_ONCE
+        assert f"{url[listener]}: this listener speaks {listener}, and security.protocol is {ours}" in str(
+            refusal.value
+        )
+
+
+def test_a_listener_that_wants_a_certificate_does_not_say_whether_it_wants_a_login(broker: SecuredBroker) -> None:
+    settings = Settings.from_environment({"KAFKA_URL": broker.tls_url})
+    with pytest.raises(
+        KafkaRefused, match=r"this listener speaks SASL_SSL or SSL, and security.protocol is PLAINTEXT"
     ):
-        settings = Settings.from_environment({"KAFKA_URL": url, "KAFKA_CONFIG": json.dumps(login)})
-        with pytest.raises(KafkaUnavailable) as unavailable:
+        describe_topic(settings)
+
+
+def test_a_server_of_several_that_speaks_another_protocol_keeps_nobody_out(broker: SecuredBroker) -> None:
+    broker.make_topic("several")
+    broker.allow(USER, "several", AclOperation.DESCRIBE)
+    for servers in ((broker.open_url, broker.scram_url), (broker.scram_url, broker.open_url)):
+        environment = {"KAFKA_URL": ",".join(servers), "KAFKA_CONFIG": json.dumps(broker.scram)}
+        settings = Settings.from_environment(environment | {"KAFKA_TOPIC": "several"})
+        assert describe_topic(settings).end_offsets == {"0": 0}
+
+
+@pytest.mark.parametrize("security", [{}, {"security.protocol": "SSL"}])
+def test_a_broker_that_is_down_or_silent_is_tried_again(
+    security: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web_traffic.kafka.TIMEOUT_SECONDS", 2)
+    with socket.create_server((LOOPBACK, 0)) as server:
+        url = f"{LOOPBACK}:{server.getsockname()[1]}"
+        settings = Settings.from_environment({"KAFKA_URL": url, "KAFKA_CONFIG": json.dumps(security)})
+        with pytest.raises(KafkaUnavailable, match="no Kafka broker answers"):
             describe_topic(settings)
-        assert said in str(unavailable.value)
-        assert str(unavailable.value).endswith("is security.protocol that of its listener?")
+    with pytest.raises(KafkaUnavailable, match="no Kafka broker answers"):
+        describe_topic(settings)
 
 
 @pytest.mark.parametrize("name", ["ssl.ca.location", "ssl.certificate.location", "ssl.key.location"])

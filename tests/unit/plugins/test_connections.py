@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ def test_the_addresses_and_the_login_are_those_of_the_connections(monkeypatch: p
         "POSTGRES_URL": "postgresql://db.example:5433/web_traffic",
         "POSTGRES_USER": "writer",
         "POSTGRES_PASSWORD": "secret",
+        "POSTGRES_LOGIN": "password",
     }
 
 
@@ -76,14 +78,13 @@ def test_whatever_is_said_of_postgres_is_used(
             {},
             "the connection kafka_default: Refusing to resolve Kafka callback oauth_cb",
         ),
-        (MSK, {}, "the connection kafka_default: Failed to import aws_msk_iam_sasl_signer"),
         ({"bootstrap.servers": ""}, {}, "kafka_default needs"),
         ({}, {"schema": ""}, "postgres_default needs a host and, as its schema, the name of the database"),
         ({}, {"host": ""}, "postgres_default needs a host"),
         (
             {},
-            {"extra": {"iam": True}},
-            "postgres_default has settings in its extra field that the ETL can't use (iam)",
+            {"extra": {"iam": True, "redshift": True}},
+            "postgres_default has settings in its extra field that the ETL can't use (redshift)",
         ),
         ({}, {"extra": {"sslpassword": "secret"}}, "that the ETL can't use (sslpassword)"),
     ],
@@ -127,3 +128,49 @@ def test_a_connection_without_a_login_does_not_take_that_of_the_worker(monkeypat
     connect(monkeypatch)
     monkeypatch.setenv("KAFKA_CONFIG", '{"client.id": "of the worker"}')
     assert dict(job_settings().kafka_config) == {}
+
+
+def test_the_names_of_amazon_s_brokers_give_the_region_of_their_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, MSK)
+    settings = job_settings()
+    assert settings.kafka_url == MSK["bootstrap.servers"]
+    assert settings.kafka_config["sasl.oauthbearer.config"] == "awsRegion=us-east-1"
+
+
+def test_airflow_without_the_signer_of_amazon_s_tokens_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "aws_msk_iam_sasl_signer", None)
+    connect(monkeypatch, MSK)
+    with pytest.raises(SettingsError, match=r"kafka_default: Failed to import aws_msk_iam_sasl_signer.*\[msk\]"):
+        job_environment()
+
+
+@pytest.mark.parametrize(
+    ("extra", "login"),
+    [
+        ({}, "password"),
+        ({"iam": False}, "password"),
+        ({"iam": True}, "rds-iam"),
+        ({"iam": True, "aws_conn_id": "empty"}, "rds-iam"),
+        ({"iam": True, "aws_conn_id": None}, "rds-iam"),
+        ({"iam": True, "azure_conn_id": "empty"}, "entra"),
+    ],
+)
+def test_tokens_are_asked_for_where_airflow_s_hook_would(
+    monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any], login: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_EMPTY", json.dumps({"conn_type": "aws"}))
+    connect(monkeypatch, extra=extra, password="" if extra.get("iam") else "secret")
+    assert job_settings().postgres_login == login
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [("aws_default", {}), ("other", {"aws_conn_id": "other"}), ("other", {"azure_conn_id": "other"})],
+)
+def test_tokens_with_the_identity_of_another_connection_are_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, extra: dict[str, Any]
+) -> None:
+    monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "aws", "password": "secret"}))
+    connect(monkeypatch, extra={"iam": True} | extra, password="")
+    with pytest.raises(SettingsError, match=f"with the identity of the connection {name}, which Spark's processes"):
+        job_environment()

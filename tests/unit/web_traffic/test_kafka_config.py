@@ -73,6 +73,24 @@ def test_a_line_that_is_no_property_is_named_by_its_number(tmp_path: Path) -> No
         parse(str(file))
 
 
+@pytest.mark.parametrize(
+    ("servers", "region"),
+    [
+        ("b-1.demo.abcde1.c2.kafka.us-east-1.amazonaws.com:9098", "us-east-1"),
+        ("boot-abcde1.c2.kafka-serverless.eu-west-3.amazonaws.com:9098", "eu-west-3"),
+        ("b-2.demo.abcde1.c3.KAFKA.cn-north-1.amazonaws.com.cn:9098,b-1.demo:9098", "cn-north-1"),
+    ],
+)
+def test_the_names_of_amazon_s_brokers_ask_for_tokens_of_iam(servers: str, region: str) -> None:
+    login = {"security.protocol": "SASL_SSL", "sasl.mechanism": "OAUTHBEARER"}
+    _, config = kafka_of({"KAFKA_URL": servers, "KAFKA_CONFIG": as_environment(login)})
+    assert config == login | {"sasl.oauthbearer.config": f"awsRegion={region}"}
+    own = login | {"sasl.oauthbearer.config": "awsRegion=eu-north-1"}
+    assert kafka_of({"KAFKA_URL": servers, "KAFKA_CONFIG": as_environment(own)}) == (servers, own)
+    with pytest.raises(SettingsError, match="or a broker of Amazon MSK"):
+        kafka_of({"KAFKA_URL": "b-1.example:9098", "KAFKA_CONFIG": as_environment(login)})
+
+
 def test_the_settings_do_not_show_the_login() -> None:
     settings = Settings.from_environment({"KAFKA_CONFIG": as_environment(LOGIN)})
     assert settings.kafka_config == LOGIN

@@ -36,6 +36,11 @@ OIDC = {
     "sasl.oauthbearer.client.secret": "secret",
     "sasl.oauthbearer.token.endpoint.url": "https://login.example/token",
 }
+MSK_IAM = {
+    "security.protocol": "SASL_SSL",
+    "sasl.mechanism": "OAUTHBEARER",
+    "sasl.oauthbearer.config": "awsRegion=eu-central-1",
+}
 NOBODY_SETS = {
     *("bootstrap.servers", "builtin.features", "client.software.name", "client.software.version"),
     *("default_topic_conf", "enabled_events", "interceptors", "log.queue", "msg_order_cmp", "opaque"),
@@ -126,6 +131,17 @@ def test_each_property_has_one_place_in_the_table() -> None:
                 'ssl.truststore.type="PEM" ssl.truststore.certificates="ca";',
             },
         ),
+        (
+            MSK_IAM,
+            {
+                "security.protocol": "SASL_SSL",
+                "sasl.mechanism": "OAUTHBEARER",
+                "sasl.login.callback.handler.class": "software.amazon.msk.auth.iam.IAMOAuthBearerLoginCallbackHandler",
+                "sasl.jaas.config": "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required "
+                'awsMskRegionProvider="software.amazon.msk.auth.iam.internals.region.CnameRegionProvider'
+                '?host=kafka.eu-central-1.amazonaws.com";',
+            },
+        ),
     ],
 )
 def test_what_java_is_told(config: dict[str, str], options: dict[str, str]) -> None:
@@ -177,6 +193,9 @@ def test_files_reach_java_as_texts_also_all_of_a_folder(tmp_path: Path) -> None:
         (SCRAM | {"sasl.mechanism": "GSSAPI"}, "sasl.mechanism must be one of"),
         (SCRAM | {"sasl.password": ""}, "SCRAM-SHA-512 needs sasl.password"),
         (OIDC | {"sasl.oauthbearer.method": "default"}, "OAUTHBEARER needs sasl.oauthbearer.method=oidc"),
+        (MSK_IAM | {"sasl.oauthbearer.config": "hidden"}, "sasl.oauthbearer.config must be awsRegion= and the region"),
+        (MSK_IAM | {"sasl.mechanism": "PLAIN"}, "sasl.oauthbearer.config needs sasl.mechanism=OAUTHBEARER"),
+        (MSK_IAM | {"sasl.oauthbearer.scope": "a"}, "sasl.oauthbearer.scope would have no effect beside"),
         (SCRAM | {"enable.ssl.certificate.verification": "false"}, "enable.ssl.certificate.verification=false has no"),
     ],
 )

@@ -56,10 +56,18 @@ def test_the_password_is_in_no_representation() -> None:
     assert "s3cret" not in repr(Settings.from_environment({"POSTGRES_PASSWORD": "s3cret"}))
 
 
+def test_a_password_beside_a_login_by_token_is_refused() -> None:
+    login = {"POSTGRES_LOGIN": "rds-iam", "POSTGRES_PASSWORD": "s3cret"}
+    with pytest.raises(SettingsError, match="has no effect with POSTGRES_LOGIN=rds-iam: leave it empty") as refused:
+        Settings.from_environment(login)
+    assert "s3cret" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("KAFKA_URL", "broker"),
+        ("POSTGRES_LOGIN", "kerberos"),
         ("KAFKA_URL", "broker:9092,other"),
         ("KAFKA_TOPIC", "web traffic"),
         ("KAFKA_TOPIC", ""),
