@@ -37,11 +37,12 @@ def cluster(workers: int, memory: str, environment: Mapping[str, str], folder: P
         log = folder / "master.log"
         started.enter_context(_running([str(SPARK_CLASS), MASTER, *master], own, log))
         _wait(lambda: _listens(ports.kafka), "the master", log)
-        for number in range(workers):
+        logs = [folder / f"worker-{number}.log" for number in range(workers)]
+        for log in logs:
             worker = ["--host", LOOPBACK, "--cores", "1", "--memory", memory, "--webui-port", "0", url]
-            worker_log = folder / f"worker-{number}.log"
-            started.enter_context(_running([str(SPARK_CLASS), WORKER, *worker], own, worker_log))
-            _wait(partial(_has_registered, worker_log), "a worker", worker_log)
+            started.enter_context(_running([str(SPARK_CLASS), WORKER, *worker], own, log))
+        for log in logs:
+            _wait(partial(_has_registered, log), "a worker", log)
         yield url
 
 

@@ -4,11 +4,20 @@ It imports once what every worker needs, and the workers share the memory. A wor
 second for the imports, which is a good part of a small run.
 """
 
-import pandas  # type: ignore[import-untyped]  # noqa: F401  Arrow imports it when it makes its first array
+from contextlib import suppress
+from importlib import import_module
+
 import pyspark.daemon
 
-import web_traffic.source
-import web_traffic.warehouse.staging  # noqa: F401
+MODULES = (
+    "pandas",  # Arrow imports it when it makes its first array
+    "web_traffic.source",
+    "web_traffic.warehouse.staging",
+)
 
 if __name__ == "__main__":
+    for module in MODULES:
+        # Spark reports a daemon that ends as a NullPointerException. A task that fails names what it lacks.
+        with suppress(Exception):
+            import_module(module)
     pyspark.daemon.manager()

@@ -1,6 +1,7 @@
 """What the Spark applications have in common: how they start Spark, and how they end."""
 
 import json
+import os
 import sys
 import time
 import traceback
@@ -17,6 +18,7 @@ from web_traffic.causes import explain
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN
 from web_traffic.jobs.scratch import own_folder
 from web_traffic.kafka_login import java_options
+from web_traffic.parcel import PYTHONPATH, is_packed, pack_code
 from web_traffic.settings import Settings
 from web_traffic.warehouse.ledger import Summary
 
@@ -24,6 +26,7 @@ SOCKETS = "spark.python.unix.domain.socket.dir"
 REDACTED = "spark.redaction.regex"
 SECRETS = r"(?i)secret|password|token|access[.]?key|credential|jaas|keystore[.]key|[.]pem"
 """Spark's own expression, and the names under which Spark's Kafka client has what logs in."""
+SHORT_FOLDER = "/tmp"  # noqa: S108  the names of sockets are random, and only their user can write to them
 LONGEST_FOLDER_OF_SOCKETS = 60
 """In characters: the path of a socket has at most 107, and Spark's name for one takes 42."""
 
@@ -58,6 +61,7 @@ def start_session(settings: Settings) -> SparkSession:
         .config(REDACTED, redacted(SparkConf().get(REDACTED)))
         .getOrCreate()
     )
+    send_code(spark.sparkContext)
     Thread(target=start_workers, args=[spark], daemon=True).start()
     return spark
 
@@ -84,12 +88,27 @@ def make_own_folders() -> dict[str, Any]:
     own = own_folder(Path(temporary), made_by_submit)
     jvm.java.lang.System.setProperty("java.io.tmpdir", str(own))
     conf, properties = SparkConf(), {}
-    if len(str(own)) > LONGEST_FOLDER_OF_SOCKETS and not conf.contains(SOCKETS):
-        properties[SOCKETS] = temporary
-    given = conf.get("spark.local.dir")
-    if given and (conf.get("spark.master") or "").startswith("local"):
+    given, master = conf.get("spark.local.dir"), conf.get("spark.master") or ""
+    if not conf.contains(SOCKETS):
+        if master == "yarn":  # its containers have long paths, on each machine
+            properties[SOCKETS] = SHORT_FOLDER
+        elif len(str(own)) > LONGEST_FOLDER_OF_SOCKETS:
+            properties[SOCKETS] = temporary
+    if given and master.startswith("local"):
         properties["spark.local.dir"] = ",".join(str(own_folder(Path(folder))) for folder in given.split(","))
     return properties
+
+
+def send_code(context: SparkContext) -> None:
+    """Let the workers of a cluster find this package, and send it, unless it was itself sent: Spark sends that on."""
+    master = str(context.master)
+    if master.startswith("local"):
+        return
+    if not is_packed():
+        jvm: Any = context._jvm  # noqa: SLF001
+        context.addFile(str(pack_code(Path(jvm.java.lang.System.getProperty("java.io.tmpdir")))))
+    paths = (PYTHONPATH, context.environment.get("PYTHONPATH"))
+    context.environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
 
 
 def start_workers(spark: SparkSession) -> None:
