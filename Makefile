@@ -35,7 +35,7 @@ clean: ## Stop everything and remove var/ with all data
 	rm -rf var
 
 test: setup ## Run all tests; they start services of their own (ONLY=<path or -k expression>; SEED=7 for another order)
-	$(if $(ONLY),$(PYTEST) $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)"),$(UNIT) && $(PYTEST) $(LANES) $(UNIT_TESTS:%=--ignore=%))
+	$(if $(ONLY),$(PYTEST) $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)"),$(UNIT) && $(PYTEST) $(LANES) $(patsubst %,--ignore=%,$(UNIT_TESTS) tests/hadoop))
 
 test-unit: setup ## Run the tests that need no service, in less than a minute
 	$(UNIT)

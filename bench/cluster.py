@@ -1,29 +1,27 @@
 """A Spark standalone cluster on this machine: a master and workers of one core each, by Spark's own classes."""
 
-import socket
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 
 import pyspark
 
-from local_stack.environment import LOOPBACK, Ports
+from local_stack.environment import LOOPBACK
 
 SPARK_CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"
 MASTER, WORKER = "org.apache.spark.deploy.master.Master", "org.apache.spark.deploy.worker.Worker"
-LIMIT_SECONDS = 60
+MASTER_IS_UP, WORKER_IS_UP = r"Starting Spark master at (spark://\S+)", "Successfully registered with master"
+LIMIT_SECONDS = 120
 
 
 @contextmanager
 def cluster(workers: int, memory: str, environment: Mapping[str, str], folder: Path) -> Iterator[str]:
     """Start them, and yield the master's URL when all workers have registered; at the end they are gone."""
     folder.mkdir(parents=True, exist_ok=True)
-    ports = Ports.free()
-    url = f"spark://{LOOPBACK}:{ports.kafka}"
     own = dict(environment) | {
         "SPARK_MASTER_HOST": LOOPBACK,
         "SPARK_LOCAL_IP": LOOPBACK,
@@ -33,24 +31,25 @@ def cluster(workers: int, memory: str, environment: Mapping[str, str], folder: P
         "SPARK_DAEMON_MEMORY": "256m",
     }
     with ExitStack() as started:
-        master = ["--host", LOOPBACK, "--port", str(ports.kafka), "--webui-port", str(ports.airflow)]
         log = folder / "master.log"
-        started.enter_context(_running([str(SPARK_CLASS), MASTER, *master], own, log))
-        _wait(lambda: _listens(ports.kafka), "the master", log)
-        for number in range(workers):
-            worker = ["--host", LOOPBACK, "--cores", "1", "--memory", memory, "--webui-port", "0", url]
-            worker_log = folder / f"worker-{number}.log"
-            started.enter_context(_running([str(SPARK_CLASS), WORKER, *worker], own, worker_log))
-            _wait(partial(_has_registered, worker_log), "a worker", worker_log)
+        # The master takes a port that is free: one that is chosen before may be taken by then.
+        master = ["--host", LOOPBACK, "--port", "0", "--webui-port", "0"]
+        process = started.enter_context(_running([str(SPARK_CLASS), MASTER, *master], own, log))
+        [url] = _said(MASTER_IS_UP, process, log)
+        logs = [folder / f"worker-{number}.log" for number in range(workers)]
+        worker = ["--host", LOOPBACK, "--cores", "1", "--memory", memory, "--webui-port", "0", url]
+        starting = [started.enter_context(_running([str(SPARK_CLASS), WORKER, *worker], own, log)) for log in logs]
+        for process, log in zip(starting, logs, strict=True):
+            _said(WORKER_IS_UP, process, log)
         yield url
 
 
 @contextmanager
-def _running(command: list[str], environment: Mapping[str, str], log: Path) -> Iterator[None]:
+def _running(command: list[str], environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("w") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         try:
@@ -60,18 +59,11 @@ def _running(command: list[str], environment: Mapping[str, str], log: Path) -> I
             process.wait()
 
 
-def _has_registered(log: Path) -> bool:
-    return "Successfully registered" in log.read_text()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((LOOPBACK, port)) == 0
-
-
-def _wait(condition: Callable[[], bool], what: str, log: Path) -> None:
+def _said(pattern: str, process: subprocess.Popen[bytes], log: Path) -> list[str]:
+    """Wait until a program's log has the pattern, and return what was found."""
     end = time.monotonic() + LIMIT_SECONDS
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"{what} of the cluster did not come up: see {log}")
-        time.sleep(0.1)  # a port and a worker tell nobody that they are there
+    while not (found := re.findall(pattern, log.read_text())):
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"a program of the cluster did not come up: {log.read_text()[-2000:]}")
+        time.sleep(0.1)  # it tells nobody that it is up
+    return found

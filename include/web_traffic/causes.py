@@ -17,6 +17,8 @@ from web_traffic.traces import SPEAKS_FOR_ITSELF, innermost
 LONGEST_LINE = 1000
 REPORT = "report it, with the log"
 MIGRATE = "web-traffic migrate"
+PYTHON = "name a Python of the driver's version by spark.pyspark.python (docs/clusters.md)"
+INSTALL = "install it for the Python of driver and workers; docs/clusters.md has another way"
 _LOGIN_REFUSED = (
     r"(?:password|PAM) authentication failed|no password supplied|no pg_hba\.conf entry|not permitted to log in"
     r"|(?:role|database) \".*\" does not exist|permission denied for database|server does not support SSL"
@@ -56,6 +58,12 @@ REMEDIES = (
     Remedy("OutOfMemoryError", "", "raise spark.driver.memory in Spark's properties file; nothing is lost"),
     Remedy("PermissionError|AccessDeniedException|AccessControlException", "", "give the run's user these rights"),
     Remedy("FileNotFoundException", "Permission denied", "give the run's user these rights"),
+    Remedy("ModuleNotFoundError", "", INSTALL),
+    Remedy(
+        r"\w*RuntimeError", "PYTHON_VERSION_MISMATCH", f"the workers need the driver's version of Python: {PYTHON}"
+    ),
+    Remedy("SparkException", "^Error from python worker", f"it must heed PYTHONPATH, so without -E: {PYTHON}"),
+    Remedy("IOException", "^Cannot run program", f"it is not on the workers: {PYTHON}"),
     Remedy("(?:Spark)?ArithmeticException|AnalysisException|ParseException", "", REPORT),
 )
 """The first one that fits counts."""
@@ -78,7 +86,8 @@ def explain(error: BaseException) -> Failure:
     cause = _innermost(error)
     is_ours = _is_a(cause, NeedsAttention) or (cause.type and cause.type.__module__.startswith("web_traffic"))
     message = re.sub(r"^connection failed: connection to server at .* failed: (?=FATAL|ERROR)", "", cause.message)
-    text = " ".join((message.strip().splitlines() or [""])[0].split())
+    first, *others = message.strip().splitlines() or [""]
+    text = " ".join([*first.split(), *(others[0].split() if others and first.endswith(":") else ())])
     line = f"{cause.name}: {text or 'no message'}"
     line = (without_passwords(line) if is_ours else masked(line))[:LONGEST_LINE]
     if is_ours:

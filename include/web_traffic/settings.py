@@ -7,13 +7,15 @@ Airflow the operators fill the environment from connections; run alone, `spark-s
 import json
 import os
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
+import msgspec
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
@@ -23,6 +25,20 @@ from web_traffic.window_length import WINDOW_MINUTES, window_start
 
 RDS_IAM, ENTRA = "rds-iam", "entra"
 """Logins by tokens: of Amazon RDS and Aurora, and of Azure Database for PostgreSQL."""
+
+
+def given_environment(arguments: Sequence[str] | None = None) -> Mapping[str, str]:
+    """Return the variables of the process, with those of the JSON file that its first argument may name.
+
+    A driver that starts on another machine than its spark-submit finds such a file beside it. Raises `SettingsError`.
+    """
+    environ = dict(os.environ)
+    for file in (sys.argv[1:] if arguments is None else arguments)[:1]:
+        try:
+            environ |= msgspec.json.decode(Path(file).read_bytes(), type=dict[str, str])
+        except (OSError, msgspec.MsgspecError) as error:
+            raise SettingsError(f"{file} must be a file with a JSON object of settings: {error}") from None
+    return environ
 
 
 @dataclass(frozen=True, slots=True)

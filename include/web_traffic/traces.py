@@ -12,6 +12,8 @@ PY4J_HEAD = "An error occurred while calling "
 TRACEBACK = "Traceback (most recent call last):"
 WORKER_CRASHED = "Python worker exited unexpectedly"
 """Spark's words for a killed worker; the causes below it only say that its socket ended."""
+NOT_STARTED = "Cannot run program"
+"""Java's words for a program that does not start; the cause below it does not name the program."""
 SPEAKS_FOR_ITSELF = ("web_traffic", "psycopg")
 """Packages whose errors say more than what caused them."""
 
@@ -41,8 +43,8 @@ def innermost(text: str) -> Trace | None:
     causes = [
         cause for block in _JAVA_CAUSE.split(text) if (cause := _java_error(_JAVA_FRAMES.split(block, maxsplit=1)[0]))
     ]
-    crashed = [cause for cause in causes if WORKER_CRASHED in cause.message]
-    telling = crashed or [cause for cause in causes if cause.message] or causes
+    named = [cause for cause in causes if WORKER_CRASHED in cause.message or NOT_STARTED in cause.message]
+    telling = named or [cause for cause in causes if cause.message] or causes
     return telling[-1] if telling else None
 
 

@@ -8,13 +8,21 @@ most of a worker's time in a small run.
 """
 
 import gc
+from contextlib import suppress
+from importlib import import_module
 
-import pandas  # type: ignore[import-untyped]  # noqa: F401  Arrow imports it when it makes its first array
 import pyspark.daemon
 
-import web_traffic.source
-import web_traffic.warehouse.staging  # noqa: F401
+MODULES = (
+    "pandas",  # Arrow imports it when it makes its first array
+    "web_traffic.source",
+    "web_traffic.warehouse.staging",
+)
 
 if __name__ == "__main__":
+    for module in MODULES:
+        # Spark reports a daemon that ends as a NullPointerException. A task that fails names what it lacks.
+        with suppress(Exception):
+            import_module(module)
     gc.freeze()
     pyspark.daemon.manager()

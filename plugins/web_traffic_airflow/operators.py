@@ -12,18 +12,18 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk import BaseHook, Context
 from airflow.sdk.exceptions import AirflowException
 
-from web_traffic.errors import NeedsAttention
 from web_traffic.faults import fault_point
 from web_traffic_airflow.connections import SPARK, job_environment, open_database
 from web_traffic_airflow.links import RunLink
 from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.submitting import (
     JAVA_OPTIONS,
-    NEEDS_ATTENTION,
+    TRACKING,
     cause_in_log,
-    require_client_mode,
+    runs_on_yarn,
     with_options_of_user,
 )
+from web_traffic_airflow.yarn import YarnDriver, failure
 
 SMALL_LAG = 200_000
 """With fewer offsets, a run ends before the optimising compiler (C2) and a parallel collector pay off."""
@@ -37,15 +37,12 @@ GRACE_SECONDS = 3
 """Airflow kills a task 5 s after it has asked it to end."""
 
 
-class SparkRunFailed(AirflowException):
-    """A Spark application failed; the message is its cause."""
+class SparkJobOperator(YarnDriver):
+    """Run one of the project's Spark applications with spark-submit.
 
-
-class SparkJobOperator(SparkSubmitOperator):
-    """Run one of the project's Spark applications with spark-submit, in a session of its own.
-
-    `spark_default` says where (master) and with which properties file (`properties-file` in its extra).
-    Addresses and the password reach the application through the environment of the process, never through arguments.
+    `spark_default` says where (master, `deploy-mode`) and with which properties file (`properties-file` in its extra).
+    Addresses and the password never reach the application through arguments: they are in the environment of the
+    process, or in a file of its own if the driver runs in a YARN cluster.
     """
 
     application_module: str
@@ -56,26 +53,37 @@ class SparkJobOperator(SparkSubmitOperator):
         application = resources.files("web_traffic.jobs") / f"{self.application_module}.py"
         super().__init__(application=str(application), conn_id=SPARK, name="web_traffic", **kwargs)
 
-    def submit(self, name: str, environment: Mapping[str, str], java_options: str) -> None:
+    def submit(self, context: Context, name: str, environment: Mapping[str, str], java_options: str) -> None:
         """Submit and wait; raises `NeedsAttention` if a person has to act, and `SparkRunFailed` for other failures."""
         extra = BaseHook.get_connection(SPARK).extra_dejson
         self.properties_file = extra.get("properties-file")
-        require_client_mode(extra.get("deploy-mode"), self.properties_file)
         self.conf = {JAVA_OPTIONS: with_options_of_user(java_options, self.properties_file)}
-        os.environ.update(job_environment(run_name=name) | dict(environment))
+        own = job_environment(run_name=name) | dict(environment)
+        master = self._get_hook()._connection["master"]  # noqa: SLF001  the hook's reading of the connection counts
+        if runs_on_yarn(master, extra.get("deploy-mode"), extra.get(TRACKING), self.properties_file):
+            self.submit_to_yarn(context, name, own)
+        else:
+            self._submit_here(own)
+        fault_point("submitted")
+
+    def _submit_here(self, environment: Mapping[str, str]) -> None:
+        """Run the driver in a session of its own."""
+        os.environ.update(environment)
         self._hook = self._get_hook()
         try:
             self._hook.submit(self.application, start_new_session=True)
         except AirflowException as error:
             code = self._process.returncode if self._process else None
-            cause = cause_in_log(str(error), code)
-            if code in NEEDS_ATTENTION:
-                raise NeedsAttention(cause) from None
-            raise SparkRunFailed(cause) from None
-        fault_point("submitted")
+            raise failure(cause_in_log(str(error), code), code) from None
 
     def on_kill(self) -> None:
-        """End spark-submit and all that it has started: by SIGTERM, and by SIGKILL just before Airflow would do it."""
+        """End the driver in the cluster, or spark-submit and all that it has started.
+
+        Here it is by SIGTERM, and by SIGKILL just before Airflow would do it.
+        """
+        if self.is_on_yarn:
+            super().on_kill()
+            return
         process = self._process
         if process is None or process.poll() is not None:
             return
@@ -94,6 +102,7 @@ class AggregateOperator(SparkJobOperator):
     """Run `web_traffic.jobs.aggregate` and return the run's summary."""
 
     application_module = "aggregate"
+    kind = "live"
     template_fields: Sequence[str] = (*SparkSubmitOperator.template_fields, "work")
     operator_extra_links = (RunLink(),)
 
@@ -111,7 +120,7 @@ class AggregateOperator(SparkJobOperator):
         name = run_name(dag_run.dag_id, dag_run.run_id)
         work = self.work or asdict(ask_gate(context["params"]))
         java_options = SMALL_RUN if work["lag"] < SMALL_LAG else LARGE_RUN
-        self.submit(name, _flags(context["params"]), java_options)
+        self.submit(context, name, _flags(context["params"]), java_options)
         with open_database() as connection:
             summary = run_summary(connection, name)
         if summary is None or summary["status"] != "succeeded":

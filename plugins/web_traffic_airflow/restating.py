@@ -38,6 +38,7 @@ class RestateOperator(SparkJobOperator):
     """
 
     application_module = "restate"
+    kind = "restate"
     operator_extra_links = (RestatementLink(),)
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
@@ -56,7 +57,7 @@ class RestateOperator(SparkJobOperator):
         self.log.info("%s neighbours in the backfill wait for the same", len(neighbours))
         shares = [[_share_name(run), *_times(run)] for run in neighbours]
         environment = _interval(context["params"], dag_run) | {"RESTATE_SHARES": json.dumps(shares)}
-        self.submit(name, environment, LARGE_RUN)  # it reads a day of Kafka, for the late events
+        self.submit(context, name, environment, LARGE_RUN)  # it reads a day of Kafka, for the late events
         with open_database() as connection:
             summary = run_summary(connection, name, "restate")
         if summary is None or summary["status"] != "succeeded":

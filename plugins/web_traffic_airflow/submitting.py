@@ -8,6 +8,8 @@ from web_traffic.errors import EXIT_NEEDS_ATTENTION, SettingsError
 
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 DEPLOY_MODE = "spark.submit.deployMode"
+TRACKING = "yarn_resourcemanager_webapp_address"
+"""Where the connection has the address of YARN's ResourceManager, in the words of Airflow's provider."""
 EXIT_OUT_OF_MEMORY = 52
 """Exit code of a JVM of Spark that ran out of memory."""
 NEEDS_ATTENTION = (EXIT_NEEDS_ATTENTION, EXIT_OUT_OF_MEMORY)
@@ -22,22 +24,43 @@ def with_options_of_user(own: str, properties_file: str | None) -> str:
 
     If the user chooses a garbage collector, ours is left out: the JVM refuses two.
     """
-    given = _given(properties_file, JAVA_OPTIONS)
+    given = given_property(properties_file, JAVA_OPTIONS)
     if _COLLECTOR.search(given):
         own = _COLLECTOR.sub("", own)
     return " ".join(f"{own} {given}".split())
 
 
-def require_client_mode(asked: str | None, properties_file: str | None) -> None:
-    """Raise `SettingsError` if the connection or the user's properties ask for deploy mode `cluster`.
+def runs_on_yarn(master: str, asked: str | None, tracking: str | None, properties_file: str | None) -> bool:
+    """Whether the driver runs in a YARN cluster; otherwise it runs here, in deploy mode client.
 
-    The driver finds addresses and logins in the environment of spark-submit, so it must run in that process.
+    `asked` and `tracking` are deploy mode and ResourceManager's address of the connection. Raises `SettingsError` for
+    what Spark or the operators can't do.
     """
-    if "cluster" in (asked, _given(properties_file, DEPLOY_MODE)):
+    if (asked or given_property(properties_file, DEPLOY_MODE)) != "cluster":
+        return False
+    if master != "yarn":
         raise SettingsError(
             f"deploy mode cluster (deploy-mode in the extra of spark_default, or {DEPLOY_MODE} in Spark's properties) "
-            "would give the driver no addresses and no logins: use deploy mode client, with any master"
+            f"does not work with the master {master}: {_objection(master)}. Use deploy mode client"
         )
+    if not tracking:
+        raise SettingsError(
+            f"deploy mode cluster needs {TRACKING} in the extra of spark_default, such as http://rm.example:8088: "
+            "there a retry finds the driver that lives on, and a task that is stopped ends it"
+        )
+    return True
+
+
+def _objection(master: str) -> str:
+    if master.startswith("spark://"):
+        return "Spark has no such mode for Python on a standalone cluster"
+    return "the driver would get no addresses and no logins there"
+
+
+def exit_status(diagnostics: str) -> int | None:
+    """Return the exit code of an application in YARN's words about its end; None if it did not end by itself."""
+    found = re.search(r"exited with status (\d+)", diagnostics)
+    return int(found[1]) if found else None
 
 
 def cause_in_log(log: str, exit_code: int | None) -> str:
@@ -52,7 +75,7 @@ def cause_in_log(log: str, exit_code: int | None) -> str:
     return f"spark-submit ended with exit code {exit_code}: its log says why"
 
 
-def _given(properties_file: str | None, name: str) -> str:
+def given_property(properties_file: str | None, name: str) -> str:
     """Return a property of the properties file, or else of Spark's own file of defaults."""
     file = Path(properties_file) if properties_file else _defaults_file()
     return _property(file.read_text(), name) if file and file.is_file() else ""

@@ -68,7 +68,7 @@ def stopped_at(pipeline: Pipeline, point: str, nth: int = 1, **environment: str)
 
     def has_stopped() -> bool:
         assert submit.poll() is None, f"ended before {point!r}: {submit.communicate()[0][-3000:]}"
-        found[:] = [process for process in _family(root) if _is_stopped(process)]
+        found[:] = [process for process in _family(root) if is_stopped(process)]
         return bool(found)
 
     family: list[psutil.Process] = []
@@ -90,7 +90,7 @@ def _family(root: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _is_stopped(process: psutil.Process) -> bool:
+def is_stopped(process: psutil.Process) -> bool:
     try:
         return process.status() == psutil.STATUS_STOPPED
     except psutil.NoSuchProcess:

@@ -16,7 +16,7 @@ from web_traffic.alerts.message import KINDS, Kind, Story, write
 from web_traffic.errors import ChannelDown
 from web_traffic.statements import statements_beside
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 log = logging.getLogger(__name__)
 Connection = psycopg.Connection[Any]
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "redrive": "send rejected events back to the topic",
     "migrate": "bring the schema of the database up to date",
     "watchdog": "tell people if the pipeline does not run",
+    "package": "pack the code and the libraries for Spark's workers",
 }
 DESCRIPTION = """\
 Look after the web-traffic pipeline. Addresses and logins come from the environment: `web-traffic COMMAND --help` names

@@ -25,7 +25,7 @@ from web_traffic.kafka import describe_topic
 from web_traffic.marks import last_records
 from web_traffic.rebuild import set_aside
 from web_traffic.records import require_right_to_read
-from web_traffic.settings import Settings
+from web_traffic.settings import Settings, given_environment
 from web_traffic.source import FIGURES, decode_records, read_stream
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.history import LastRecords
@@ -144,8 +144,8 @@ def await_end(query: StreamingQuery, sink: Sink) -> None:
 
 
 def main() -> None:
-    """Run with the settings of the environment."""
-    run(lambda: aggregate(Settings.from_environment()))
+    """Run with the settings of the environment, and of the file that the first argument may name."""
+    run(lambda: aggregate(Settings.from_environment(given_environment())))
 
 
 if __name__ == "__main__":

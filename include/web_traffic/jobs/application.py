@@ -1,6 +1,7 @@
 """What the Spark applications have in common: how they start Spark, and how they end."""
 
 import json
+import os
 import sys
 import time
 import traceback
@@ -18,6 +19,7 @@ from web_traffic.errors import EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, SettingsErr
 from web_traffic.jobs.scratch import own_folder
 from web_traffic.kafka_iam import HANDLER, JAR, REGION_PROVIDER
 from web_traffic.kafka_login import java_options
+from web_traffic.parcel import PYTHONPATH, is_packed, pack_code
 from web_traffic.settings import Settings
 from web_traffic.warehouse.ledger import Summary
 
@@ -28,6 +30,7 @@ SECRETS = r"(?i)secret|password|token|access[.]?key|credential|jaas|keystore[.]k
 COMPILED = "spark.sql.codegen.wholeStage"
 WORTH_COMPILING = 200_000
 """With fewer records, Spark's stages end before it pays off to compile them."""
+SHORT_FOLDER = "/tmp"  # noqa: S108  the names of sockets are random, and only their user can write to them
 LONGEST_FOLDER_OF_SOCKETS = 60
 """In characters: the path of a socket has at most 107, and Spark's name for one takes 42."""
 
@@ -68,6 +71,7 @@ def start_session(settings: Settings, records: int) -> SparkSession:
     )
     if options.get("sasl.login.callback.handler.class") == HANDLER:
         require_jar_of_iam()
+    send_code(spark.sparkContext)
     Thread(target=start_workers, args=[spark], daemon=True).start()
     return spark
 
@@ -105,12 +109,27 @@ def make_own_folders() -> dict[str, Any]:
     own = own_folder(Path(temporary), made_by_submit)
     jvm.java.lang.System.setProperty("java.io.tmpdir", str(own))
     conf, properties = SparkConf(), {}
-    if len(str(own)) > LONGEST_FOLDER_OF_SOCKETS and not conf.contains(SOCKETS):
-        properties[SOCKETS] = temporary
-    given = conf.get("spark.local.dir")
-    if given and (conf.get("spark.master") or "").startswith("local"):
+    given, master = conf.get("spark.local.dir"), conf.get("spark.master") or ""
+    if not conf.contains(SOCKETS):
+        if master == "yarn":  # its containers have long paths, on each machine
+            properties[SOCKETS] = SHORT_FOLDER
+        elif len(str(own)) > LONGEST_FOLDER_OF_SOCKETS:
+            properties[SOCKETS] = temporary
+    if given and master.startswith("local"):
         properties["spark.local.dir"] = ",".join(str(own_folder(Path(folder))) for folder in given.split(","))
     return properties
+
+
+def send_code(context: SparkContext) -> None:
+    """Let the workers of a cluster find this package, and send it, unless it was itself sent: Spark sends that on."""
+    master = str(context.master)
+    if master.startswith("local"):
+        return
+    if not is_packed():
+        jvm: Any = context._jvm  # noqa: SLF001
+        context.addFile(str(pack_code(Path(jvm.java.lang.System.getProperty("java.io.tmpdir")))))
+    paths = (PYTHONPATH, context.environment.get("PYTHONPATH"))
+    context.environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
 
 
 def start_workers(spark: SparkSession) -> None:

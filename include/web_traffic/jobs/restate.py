@@ -16,7 +16,7 @@ from web_traffic.kafka import describe_topic
 from web_traffic.records import require_right_to_read
 from web_traffic.restatement.interval import Plan, make_plan
 from web_traffic.restatement.ledger import RestatementLedger
-from web_traffic.settings import RestateSettings, Settings
+from web_traffic.settings import RestateSettings, Settings, given_environment
 from web_traffic.source import decode_records, read_around
 from web_traffic.warehouse.connection import connect
 from web_traffic.warehouse.ledger import Summary
@@ -67,8 +67,9 @@ def count_interval(
 
 
 def main() -> None:
-    """Run with the settings of the environment."""
-    run(lambda: restate(Settings.from_environment(), RestateSettings.from_environment()))
+    """Run with the settings of the environment, and of the file that the first argument may name."""
+    environ = given_environment
+    run(lambda: restate(Settings.from_environment(environ()), RestateSettings.from_environment(environ())))
 
 
 if __name__ == "__main__":

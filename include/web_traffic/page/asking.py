@@ -12,7 +12,7 @@ from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import connect
 from web_traffic.window_length import window_start
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 LIMIT = "10s"
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]

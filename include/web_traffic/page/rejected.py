@@ -12,7 +12,7 @@ from web_traffic.redrive.ledger import RejectedEvent
 from web_traffic.settings import Settings
 from web_traffic.statements import statements_beside
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 LISTED = 50
 SHOWN_BYTES = 4096
 """How much of a value is shown; the download has all of it."""

@@ -13,7 +13,7 @@ from web_traffic.quality.rules import DQRule
 from web_traffic.statements import statements_beside
 from web_traffic.window_length import WINDOW
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 SAMPLE_SIZE = 5
 Status = Literal["passed", "warned", "failed", "nothing to check"]
 

@@ -20,7 +20,7 @@ from web_traffic.settings import Interval, Settings
 from web_traffic.statements import statements_beside
 from web_traffic.window_length import WINDOW, window_start
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 log = logging.getLogger(__name__)
 
 NEWEST_WINDOWS = 24

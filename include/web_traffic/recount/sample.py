@@ -14,7 +14,7 @@ from web_traffic.recount.sources import as_batch, offset_ranges, read_topic, rej
 from web_traffic.settings import Interval, Settings
 from web_traffic.statements import statements_beside
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 MOST_RECORDS = 200_000
 """Offsets that a sample may read: about two seconds."""
 

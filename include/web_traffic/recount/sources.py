@@ -20,7 +20,7 @@ from web_traffic.settings import Settings
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import connect
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 _TIMEOUT_SECONDS = 20
 _MESSAGES_AT_ONCE = 10_000
 

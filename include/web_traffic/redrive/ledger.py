@@ -15,7 +15,7 @@ from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import Connection
 from web_traffic.warehouse.locks import Lock, take_turn
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 REDRIVE_WAIT = timedelta(seconds=1)
 PAGE_EVENTS = 10_000
 PAGE_BYTES = 32 * 1024 * 1024

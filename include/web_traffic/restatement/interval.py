@@ -24,7 +24,7 @@ from web_traffic.warehouse.history import Fingerprint, read_standing
 from web_traffic.window_length import WINDOW, window_start
 from web_traffic.windows import WATERMARK
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 SAME = ("topic id", "window", "watermark delay", "keys")
 """The parts of a fingerprint in which a restatement must agree with the runs that wrote the windows."""
 

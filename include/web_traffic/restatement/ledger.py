@@ -17,7 +17,7 @@ from web_traffic.warehouse.ledger import RunKey, Summary, fail_run
 from web_traffic.warehouse.locks import Lock, lock_pipeline, take_turn
 from web_traffic.window_length import WINDOW
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 RESTATEMENT_WAIT = timedelta(minutes=30)
 """How long a restatement waits for the one before."""
 

@@ -19,7 +19,7 @@ from web_traffic.settings import Interval, Settings
 from web_traffic.statements import statements_beside
 from web_traffic.unreadable import find_unreadable
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 
 
 class KnownBatch(NamedTuple):

@@ -11,7 +11,7 @@ from web_traffic.kafka import Offsets
 from web_traffic.statements import statements_beside
 from web_traffic.window_length import WINDOW
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 NEWEST_BATCHES = 100
 """How many batches of a query an examination checks. Earlier ones checked the rest, and the recount checks all."""
 NEWEST_RUNS = 100

@@ -17,7 +17,7 @@ from web_traffic.warehouse.connection import Connection
 from web_traffic.warehouse.history import LastRecords
 from web_traffic.warehouse.locks import Lock, take_turn
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 RUN_WAIT = timedelta(minutes=5)
 """How long a run waits for the one before: a driver that has outlived its Airflow task ends its run meanwhile."""
 RESTORED = "database or checkpoint was restored from a copy; start again, and the examination names the way out"

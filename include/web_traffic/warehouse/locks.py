@@ -10,7 +10,7 @@ from web_traffic.errors import InProgress
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import Connection, connect
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 MILLISECOND = timedelta(milliseconds=1)
 
 

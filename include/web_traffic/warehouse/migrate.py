@@ -17,7 +17,7 @@ from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import Connection
 from web_traffic.warehouse.locks import Lock, take_turn
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 MIGRATION_WAIT = timedelta(seconds=30)
 OLDEST_POSTGRES = 14
 """The first version that knows SQL functions with a body in SQL's own syntax, which the migrations make."""

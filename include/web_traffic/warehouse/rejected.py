@@ -17,7 +17,7 @@ from web_traffic.statements import statements_beside
 from web_traffic.unreadable import UnreadableRecord
 from web_traffic.warehouse.connection import connect
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 CHUNK_BYTES = 8 * 1024 * 1024
 CHUNK_RECORDS = 5_000
 COLUMNS = ("partition", "offset", "timestamp", "value")

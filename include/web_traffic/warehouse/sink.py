@@ -24,7 +24,7 @@ from web_traffic.warehouse.ledger import RESTORED, RunKey
 from web_traffic.warehouse.locks import lock_pipeline
 from web_traffic.warehouse.staging import stage_windows
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 
 
 def write_batch(hits: DataFrame, batch: Batch, run: RunKey, last_records: LastRecords, settings: Settings) -> None:

@@ -75,7 +75,7 @@ def test_spark_is_given_the_name_by_which_the_summary_is_read(
 ) -> None:
     summaries = {(run_name(dag_id, MIDNIGHT), kind): {"status": "succeeded"}}
     submitted = []
-    monkeypatch.setattr(type(operator), "submit", lambda _, name, *__: submitted.append(name))
+    monkeypatch.setattr(type(operator), "submit", lambda _, context, name, *__: submitted.append(name))
     for module in ("operators", "restating"):
         monkeypatch.setattr(f"web_traffic_airflow.{module}.open_database", nullcontext)
     monkeypatch.setattr("web_traffic.warehouse.ledger.take_share", lambda *_: None)

@@ -5,8 +5,8 @@ import pytest
 from airflow.sdk import RetryAction
 
 from web_traffic.errors import KafkaRefused, KafkaUnavailable, NeedsAttention
-from web_traffic_airflow.operators import SparkRunFailed
 from web_traffic_airflow.retries import BY_CAUSE
+from web_traffic_airflow.yarn import SparkRunFailed
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from web_traffic.errors import SettingsError
-from web_traffic_airflow.submitting import cause_in_log, require_client_mode, with_options_of_user
+from web_traffic_airflow.submitting import cause_in_log, exit_status, runs_on_yarn, with_options_of_user
 
 OURS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
@@ -62,13 +62,45 @@ def test_the_cause_is_the_last_line_of_the_application(log: str, exit_code: int,
     assert cause_in_log(log, exit_code).startswith(cause)
 
 
+YARN = "http://rm.example:8088"
+
+
 @pytest.mark.parametrize(
-    ("asked", "line"),
-    [("cluster", ""), (None, "spark.submit.deployMode cluster"), ("client", "spark.submit.deployMode=cluster")],
+    ("master", "asked", "tracking", "line", "reason"),
+    [
+        ("spark://one:7077", "cluster", None, "", "Spark has no such mode for Python on a standalone cluster. Use"),
+        ("spark://one:7077", None, None, "spark.submit.deployMode=cluster", "Spark has no such mode for Python"),
+        ("k8s://https://one", "cluster", None, "", "the driver would get no addresses and no logins there. Use"),
+        ("local[2]", None, YARN, "spark.submit.deployMode cluster", "does not work with the master local"),
+        ("yarn", "cluster", None, "", "needs yarn_resourcemanager_webapp_address in the extra of spark_default"),
+    ],
 )
-def test_a_driver_that_would_get_no_logins_is_refused(tmp_path: Path, asked: str | None, line: str) -> None:
+def test_a_deploy_mode_that_would_not_work_is_refused_with_the_reason(
+    tmp_path: Path, master: str, asked: str | None, tracking: str | None, line: str, reason: str
+) -> None:
     file = tmp_path / "spark.conf"
     file.write_text(f"{line}\n")
-    with pytest.raises(SettingsError, match="use deploy mode client"):
-        require_client_mode(asked, str(file))
-    require_client_mode("client", None)
+    with pytest.raises(SettingsError, match=reason):
+        runs_on_yarn(master, asked, tracking, str(file))
+
+
+@pytest.mark.parametrize(
+    ("asked", "line", "is_on_yarn"),
+    [
+        ("cluster", "", True),
+        (None, "spark.submit.deployMode cluster", True),
+        ("client", "spark.submit.deployMode cluster", False),
+        (None, "", False),
+    ],
+)
+def test_the_connection_or_else_the_properties_say_where_the_driver_runs(
+    tmp_path: Path, asked: str | None, line: str, is_on_yarn: bool
+) -> None:
+    file = tmp_path / "spark.conf"
+    file.write_text(f"{line}\n")
+    assert runs_on_yarn("yarn", asked, YARN, str(file)) is is_on_yarn
+
+
+def test_the_exit_code_is_in_the_words_of_yarn() -> None:
+    said = "ended with final status: FAILED\nDiagnostics: User application exited with status 78"
+    assert (exit_status(said), exit_status("Application killed by user")) == (78, None)

@@ -98,6 +98,31 @@ org.apache.spark.sql.streaming.StreamingQueryException: Not authorized to access
 Caused by: org.apache.kafka.common.errors.TopicAuthorizationException: Not authorized to access topics: [a, b]
 """
 
+LACKS = WORKER.replace("psycopg.errors.InsufficientPrivilege: permission denied for table staged_window", "{}")
+NO_LIBRARY = LACKS.format("ModuleNotFoundError: No module named 'pyarrow'")
+OTHER_PYTHON = LACKS.format(
+    "pyspark.errors.exceptions.base.PySparkRuntimeError: [PYTHON_VERSION_MISMATCH] Python in worker has different "
+    "version: 3.9 than that in driver: 3.11, PySpark cannot run with different minor versions."
+)
+NO_PYTHON = """\
+org.apache.spark.SparkException: Job aborted due to stage failure: Lost task
+\tat org.apache.spark.scheduler.DAGScheduler.abortStage(DAGScheduler.scala:1)
+Caused by: java.io.IOException: Cannot run program "/no/python": error=2, No such file or directory
+\tat java.base/java.lang.ProcessBuilder.start(ProcessBuilder.java:1143)
+Caused by: java.io.IOException: error=2, No such file or directory
+\tat java.base/java.lang.ProcessImpl.forkAndExec(Native Method)
+"""
+NO_PATH = """\
+org.apache.spark.SparkException:\x20
+Error from python worker:
+  /usr/bin/python3: Error while finding module specification for 'web_traffic.worker_daemon' (ModuleNotFoundError: No \
+module named 'web_traffic')
+PYTHONPATH was:
+  /spark/python/lib/pyspark.zip:web_traffic.zip
+org.apache.spark.SparkException: EOFException occurred while reading the port number
+\tat org.apache.spark.errors.SparkCoreErrors$.eofExceptionWhileReadPortNumberError(SparkCoreErrors.scala:55)
+"""
+
 
 @pytest.mark.parametrize(
     ("trace", "kind", "message"),
@@ -137,6 +162,10 @@ class FromJvm(Exception):
         (CRASH, "SparkException: Python worker exited unexpectedly (crashed)", False),
         (ACL, "TopicAuthorizationException: Not authorized to access topics: [a, b]; give Kafka's client", True),
         (OURS_ABOVE, "KafkaUnavailable: no Kafka broker answers", False),
+        (NO_LIBRARY, "ModuleNotFoundError: No module named 'pyarrow'; install it for the Python of driver", True),
+        (OTHER_PYTHON, "PySparkRuntimeError: [PYTHON_VERSION_MISMATCH] Python in worker has different version", True),
+        (NO_PYTHON, 'IOException: Cannot run program "/no/python": error=2, No such file or directory; it is', True),
+        (NO_PATH, "SparkException: Error from python worker: /usr/bin/python3: Error while finding module", True),
     ],
 )
 def test_an_error_of_the_jvm_is_one_line_and_says_who_has_to_act(trace: str, line: str, is_for_a_person: bool) -> None:

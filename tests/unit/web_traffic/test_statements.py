@@ -10,10 +10,12 @@ from web_traffic.statements import statements_beside
 FILES = sorted((REPO / "include" / "web_traffic").rglob("sql/*.sql"))
 
 
-def test_a_module_reads_the_statements_beside_it(tmp_path: Path) -> None:
-    (tmp_path / "sql").mkdir()
-    (tmp_path / "sql" / "greet.sql").write_text("SELECT 'Grüße'")
-    statement = statements_beside(str(tmp_path / "module.py"))
+def test_a_module_reads_the_statements_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "greeting" / "sql").mkdir(parents=True)
+    (tmp_path / "greeting" / "__init__.py").touch()
+    (tmp_path / "greeting" / "sql" / "greet.sql").write_text("SELECT 'Grüße'")
+    statement = statements_beside("greeting.module")
     assert statement("greet").decode() == "SELECT 'Grüße'"
 
 

@@ -1,0 +1,1 @@
+"""HDFS and YARN on this machine, for tests."""
