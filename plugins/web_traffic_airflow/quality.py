@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from web_traffic.errors import NeedsAttention
 from web_traffic_airflow.alerts import report_warnings
@@ -80,9 +80,11 @@ class WebTrafficQualityOperator(QualityOperator):
         self.restated = restated
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Run all rules; raises `QualityError`."""
+        """Run all rules; raises `QualityError`. After a dry run there is nothing to check."""
         from web_traffic.quality.rules import RULES, WINDOW_RULES
 
+        if self.restated and self.restated["dry_run"]:
+            raise AirflowSkipException("a dry run has changed nothing")
         self.rules = WINDOW_RULES if self.restated else RULES
         return super().execute(context)
 

@@ -14,20 +14,11 @@ from web_traffic_airflow.connections import open_database
 from web_traffic_airflow.links import RestatementLink
 from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.operators import LARGE_RUN, SparkJobOperator
-from web_traffic_airflow.params import check_form
+from web_traffic_airflow.params import BACKFILL
 
-BACKFILL = "backfill"
 WAITING = ("queued", "running")
 FURTHEST = timedelta(days=1)
 """How far from its own interval a run looks for others that it can serve; bounds the size of one restatement."""
-
-
-def asks_for_restatement(run_type: str, params: Mapping[str, Any]) -> bool:
-    """Whether a run of the live DAG is to restate instead; raises `NeedsAttention` for a dry run of the live work."""
-    asked = any(params.get(name) for name in ("restate_from", "restate_to", "close_idle_windows"))
-    if params.get("dry_run") and run_type != BACKFILL and not asked:
-        raise NeedsAttention("Dry run is for restatements only: give 'Restate from' and 'Restate to', too")
-    return asked or run_type == BACKFILL
 
 
 class RestateOperator(SparkJobOperator):
@@ -44,7 +35,6 @@ class RestateOperator(SparkJobOperator):
         """Submit, wait, and read the summary in `etl.run`, or take the share that a neighbour has left."""
         from web_traffic.warehouse.ledger import run_summary, take_share
 
-        check_form(context["params"])
         dag_run = context["dag_run"]
         name = run_name(dag_run.dag_id, dag_run.run_id)
         with open_database() as connection:
@@ -70,7 +60,7 @@ def _interval(params: Mapping[str, Any], dag_run: Any) -> dict[str, str]:
     times: Sequence[str | None] = (params.get("restate_from"), params.get("restate_to"))
     if not any(times) and not params.get("close_idle_windows"):
         if dag_run.data_interval_start is None:
-            raise NeedsAttention("this run has no data interval: give restate_from and restate_to")
+            raise NeedsAttention("this run has no data interval: give 'Restate from' and 'Restate to'")
         times = _times(dag_run)
     return flags | {"RESTATE_FROM": times[0] or "", "RESTATE_TO": times[1] or ""}
 
