@@ -118,8 +118,7 @@ def check_form(run_type: str, asked: Mapping[str, Any], form: Mapping[str, Any])
             asked_interval(start, end, _WORDS, close_idle_windows=bool(idle))
     except SettingsError as error:
         raise FormRefused(str(error)) from None
-    only_restates = "rebuild_checkpoint" not in form
-    restates = only_restates or asks_for_restatement(run_type, asked)
+    restates = is_restatement(run_type, asked, form)
     if asked.get("dry_run") and (sent := _listed(asked, "redrive_reasons", "redrive_since")):
         raise FormRefused(f"{_TITLES['dry_run']} changes nothing: leave out {sent}, or untick it")
     if asked.get("dry_run") and not restates:
@@ -133,6 +132,12 @@ def check_form(run_type: str, asked: Mapping[str, Any], form: Mapping[str, Any])
 def asks_for_restatement(run_type: str, asked: Mapping[str, Any]) -> bool:
     """Whether a run of the live DAG is to restate instead of counting new events."""
     return run_type == BACKFILL or _is_restatement_described(asked)
+
+
+def is_restatement(run_type: str, asked: Mapping[str, Any], form: Mapping[str, Any]) -> bool:
+    """Whether a run restates: because of what it was given, or because its DAG does nothing else."""
+    only_restates = "rebuild_checkpoint" not in form
+    return only_restates or asks_for_restatement(run_type, asked)
 
 
 def _is_restatement_described(asked: Mapping[str, Any]) -> bool:

@@ -73,6 +73,7 @@ class WebTrafficQualityOperator(QualityOperator):
     """
 
     template_fields: Sequence[str] = ("restated",)
+    is_about_windows = True
 
     def __init__(self, *, restated: Any = None, **kwargs: Any) -> None:
         """Take the summary of the run's restatement, if it made one."""

@@ -47,10 +47,17 @@ def open_incident(
         connection.execute(statement("open_incident"), row)
 
 
-def close_incidents(connection: Connection, keys: Sequence[str], at: datetime) -> list[str]:
-    """Close the incidents with these keys, if they are open, and return the keys of those that were."""
+def close_incidents(
+    connection: Connection, keys: Sequence[str], at: datetime, windows: str | None = None
+) -> list[str]:
+    """Close the open incidents with these keys, and return the keys of those that are over.
+
+    An incident about windows stays open until all of them have succeeded; `windows` are those that did now.
+    """
     with connection.transaction():
-        closed = connection.execute(statement("close_incidents"), {"keys": list(keys), "at": at})
+        closed = connection.execute(
+            statement("close_incidents"), {"keys": list(keys), "at": at, "windows": windows}
+        ).fetchall()
         return [key for (key,) in closed]
 
 
