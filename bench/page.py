@@ -1,7 +1,7 @@
 """Measure how long the page's views take on ten million rows: the median of so many rounds, connection included.
 
 With PostgreSQL up (`make up`): `python -m bench.page`. It makes a database `bench` of its own, once; `--fresh` makes
-it anew.
+it anew. The exit code is 1 if a view is too slow.
 """
 
 import argparse
@@ -18,10 +18,11 @@ import psycopg
 from local_stack import Stack
 from local_stack.postgres import make_warehouse
 from web_traffic.page.asking import Connection, reading
+from web_traffic.page.lists import Wanted, page
 from web_traffic.page.overview import overview
 from web_traffic.page.pipeline import pipeline
 from web_traffic.page.quality import alerts, quality
-from web_traffic.page.ranges import PRESETS, Range
+from web_traffic.page.ranges import PRESETS, BadRange, Range
 from web_traffic.page.rejected import rejected
 from web_traffic.page.restatements import restatements
 from web_traffic.page.traffic import traffic
@@ -31,11 +32,23 @@ from web_traffic.warehouse.migrate import migrate
 
 DATA = Path(__file__).with_name("page_data.sql")
 ROWS = "SELECT count(*), max(window_end) FROM aggregated_web_traffic"
+LIMIT_MS = 300
+"""What each view must stay below, at the median."""
+BIGGEST = "www.site-0.example"
 View = Callable[[Connection, Range], Any]
 VIEWS: dict[str, View] = {
     "The state on top": lambda connection, _: overview(connection),
     "Traffic": traffic,
     "Traffic of hosts that contain `site-1`": lambda connection, within: traffic(connection, within, "site-1"),
+    "Traffic against a week ago": lambda connection, within: traffic(connection, within, against="week"),
+    "All hosts by name": lambda connection, within: page(connection, within, Wanted("hosts", sort="name"), 1),
+    "All sites by change": lambda connection, within: page(connection, within, Wanted("sites", sort="change"), 1),
+    "Referrers of the biggest host": lambda connection, within: page(
+        connection, within, Wanted("referrers", host=BIGGEST), 0
+    ),
+    "Windows of the biggest host": lambda connection, within: page(
+        connection, within, Wanted("windows", host=BIGGEST, sort="name"), 0
+    ),
     "Pipeline": pipeline,
     "Quality": quality,
     "Rejected events": rejected,
@@ -59,18 +72,26 @@ def main() -> None:
         [(rows, until)] = connection.execute(ROWS).fetchall()
     print(f"{rows:,} rows, medians of {options.rounds} in ms\n")
     print(f"| view | {' | '.join(PRESETS)} |\n|---|---|---|---|---|")
+    too_slow = False
     for name, view in VIEWS.items():
         medians = [_median(settings, view, preset, until, options.rounds) for preset in PRESETS]
-        print(f"| {name} | {' | '.join(f'{median:.0f}' for median in medians)} |", flush=True)
+        print(f"| {name} | {' | '.join('-' if ms is None else f'{ms:.0f}' for ms in medians)} |", flush=True)
+        too_slow |= any(ms is not None and ms >= LIMIT_MS for ms in medians)
+    if too_slow:
+        sys.exit(f"a view takes {LIMIT_MS} ms or more")
 
 
-def _median(settings: Settings, view: View, preset: str, until: datetime, rounds: int) -> float:
+def _median(settings: Settings, view: View, preset: str, until: datetime, rounds: int) -> float | None:
+    """Return the median in milliseconds; None for a range that the view does not show."""
     within = Range.of(preset, None, None, until)
     milliseconds = []
     for _ in range(rounds):
         begin = time.perf_counter()
-        with reading(settings) as connection:
-            view(connection, within)
+        try:
+            with reading(settings) as connection:
+                view(connection, within)
+        except BadRange:
+            return None
         milliseconds.append(1000 * (time.perf_counter() - begin))
     return statistics.median(milliseconds)
 

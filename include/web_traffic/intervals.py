@@ -57,7 +57,7 @@ def asked_time(name: str, text: str) -> datetime:
         at = datetime.fromisoformat(text)
         if at.tzinfo is not None:
             return at.astimezone(UTC)
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         raise SettingsError(f"{name}: {text!r} must be a time like 2026-03-29T00:00:00+00:00") from None
     raise SettingsError(f"{name}: {text!r} must say its offset from UTC, as in 2026-03-29T00:00:00+00:00")
 

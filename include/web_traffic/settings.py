@@ -21,6 +21,8 @@ from web_traffic.errors import SettingsError
 from web_traffic.intervals import Interval, Words, asked_interval
 from web_traffic.kafka_config import kafka_of
 
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -132,6 +134,8 @@ class AlertSettings:
     """Address of Airflow's API server, which the watchdog asks how it is (`AIRFLOW_URL`)."""
     run_deadline: timedelta
     """How long the pipeline may go without a checked run (`RUN_DEADLINE`, seconds)."""
+    digest_weekday: int | None
+    """The day on which the digest of a week is mailed, 0 for `monday` (`ALERT_DIGEST`); None for never."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -144,7 +148,15 @@ class AlertSettings:
             folder=Path(environ.get("ALERT_FOLDER", "var/alerts")).absolute(),
             airflow_url=environ.get("AIRFLOW_URL", "").rstrip("/") or None,
             run_deadline=timedelta(seconds=_positive_int(environ, "RUN_DEADLINE", 1200)),
+            digest_weekday=_weekday(environ, "ALERT_DIGEST"),
         )
+
+
+def _weekday(environ: Mapping[str, str], name: str) -> int | None:
+    value = environ.get(name, "").lower()
+    if value and value not in WEEKDAYS:
+        raise SettingsError(f"{name}={value!r} must be a day of the week, such as monday, or empty")
+    return WEEKDAYS.index(value) if value else None
 
 
 def _smtp_url(value: str) -> str | None:

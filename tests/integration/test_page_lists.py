@@ -35,9 +35,10 @@ def test_a_reason_narrows_the_list_and_leaves_the_counts(shown: Shown) -> None:
     shown.execute(INSERT_REJECTED, (1, NOON, "not JSON", b"{", NOON), (2, NOON, "host missing", b"{}", NOON))
     data = shown.rejected("host missing")
     assert [event["record_offset"] for event in data["events"]] == [2]
+    in_first_bucket = [1, *[0] * 11]
     assert data["reasons"] == [
-        {"reason": "host missing", "events": 1, "redriven": 0},
-        {"reason": "not JSON", "events": 1, "redriven": 0},
+        {"reason": "host missing", "events": 1, "redriven": 0, "per_bucket": in_first_bucket},
+        {"reason": "not JSON", "events": 1, "redriven": 0, "per_bucket": in_first_bucket},
     ]
 
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "redrive": "send rejected events back to the topic",
     "migrate": "bring the schema of the database up to date",
     "watchdog": "tell people if the pipeline does not run",
+    "silence": "take note of an open incident, for a reason and up to a time",
 }
 DESCRIPTION = """\
 Look after the web-traffic pipeline. Addresses and logins come from the environment: `web-traffic COMMAND --help` names

@@ -5,11 +5,14 @@ ADD COLUMN windows tstzmultirange,
 ADD COLUMN silenced_until timestamptz,
 ADD COLUMN silenced_by text,
 ADD COLUMN silence_reason text,
+ADD COLUMN silences integer NOT NULL DEFAULT 0,
 ADD CONSTRAINT silence_has_a_reason CHECK (silenced_until IS NULL OR (silenced_by IS NOT NULL AND silence_reason <> ''));
 COMMENT ON COLUMN etl.alert.windows IS 'Windows whose restatement failed and did not succeed since; NULL if it is not about windows';
 COMMENT ON COLUMN etl.alert.silenced_until IS 'Until then it counts as known; if it is still open then, a message says so. NULL if nobody silenced it, or after that message';
 COMMENT ON COLUMN etl.alert.silenced_by IS 'Who silenced it last';
 COMMENT ON COLUMN etl.alert.silence_reason IS 'Why it was silenced last';
+COMMENT ON COLUMN etl.alert.silences IS 'How often it was silenced';
+COMMENT ON COLUMN etl.alert.unsent IS 'Messages that were not sent yet: opened, reminded or recovered, a space, the channel';
 
 -- A restatement's incident has a key of its own now; of those that are open nobody knows the windows any more.
 UPDATE etl.alert SET key = key || '/windows'

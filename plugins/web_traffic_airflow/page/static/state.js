@@ -1,7 +1,7 @@
 // The state of the pipeline, on top of every view. It renews itself.
 import { address, ask, range } from "./address.js";
 import { h } from "./dom.js";
-import { duration, minute, number, time } from "./format.js";
+import { duration, minute, number, time, zone } from "./format.js";
 
 const EVERY_MS = 30_000;
 
@@ -38,7 +38,7 @@ function entries(state, lag) {
   const said = [
     check
       ? [
-          age > state.run_deadline_seconds ? "failed" : "passed",
+          age > state.run_deadline_seconds ? "failed" : age > state.run_deadline_seconds / 2 ? "warned" : "passed",
           `Checked ${duration(age)} ago`,
           { view: "pipeline", run: check.run_name },
         ]
@@ -47,9 +47,15 @@ function entries(state, lag) {
     [state.sealed_until ? "passed" : "idle", `Closed until ${minute(state.sealed_until)}`, { view: "traffic" }],
     open.errors > 0 && ["failed", many(open.errors, "open alert"), { view: "alerts" }],
     open.warnings > 0 && ["warned", many(open.warnings, "open warning"), { view: "alerts" }],
+    open.silenced > 0 && ["idle", many(open.silenced, "silenced alert"), { view: "alerts" }],
     check && quality(check),
     ...state.paused.map((dag) => ["warned", `${dag} is paused`]),
     ...waiting(lag),
+    state.dry_run && [
+      "idle",
+      `A dry run would change ${many(state.dry_run.windows_changed, "row")}`,
+      { view: "restatements", run: state.dry_run.name },
+    ],
     state.late > 0 && [
       "idle",
       `${many(state.late, "late event")} since the newest restatement`,
@@ -77,4 +83,4 @@ function waiting(lag) {
 const entry = ([kind, text, changes]) =>
   h("li", { class: `status ${kind}` }, changes ? h("a", { href: link(changes) }, text) : text);
 
-const asOf = (state) => state.asked_at && h("span", { class: "remark" }, `as of ${time(state.asked_at / 1000).slice(11)} UTC`);
+const asOf = (state) => state.asked_at && h("span", { class: "remark" }, `as of ${time(state.asked_at / 1000).slice(11)} ${zone}`);
