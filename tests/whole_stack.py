@@ -31,7 +31,9 @@ BUNDLES = [
     }
     for name, folder in DAGS.items()
 ]
+METRICS_TOKEN = "a-token-for-prometheus"
 SETTINGS = {
+    "METRICS_TOKEN": METRICS_TOKEN,
     "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(BUNDLES),
     # A component that has died is known to be dead after seconds: the tests wait for it.
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",

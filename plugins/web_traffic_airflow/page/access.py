@@ -1,11 +1,21 @@
 """Who may see and change what on the page, and what its routes take as parameters."""
 
+import os
 from datetime import UTC, datetime
+from hmac import compare_digest
 from pathlib import Path
 from typing import Annotated
 
-from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+from airflow.api_fastapi.core_api.security import (
+    GetUserDep,
+    bearer_scheme,
+    get_user,
+    requires_access_dag,
+    requires_access_view,
+)
 from fastapi import Depends, HTTPException, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials
 
 from web_traffic.page.lists import Kind, Sort, Wanted
 from web_traffic.page.ranges import Range
@@ -15,8 +25,24 @@ from web_traffic.settings import Settings
 from web_traffic_airflow.connections import POSTGRES_READER, job_settings
 
 STATIC = Path(__file__).parent / "static"
+METRICS = "/metrics"
 LIVE = "web_traffic"
 """The DAG whose editors may see raw records and silence incidents."""
+
+
+async def let_in(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
+) -> None:
+    """Let in who may see plugins, by Airflow's login; to the metrics also who has the token of `METRICS_TOKEN`.
+
+    Raises `HTTPException` (401 or 403) for others.
+    """
+    token = os.environ.get("METRICS_TOKEN", "")
+    is_scrape = request.scope["path"].endswith(METRICS)
+    if is_scrape and token and credentials and compare_digest(credentials.credentials.encode(), token.encode()):
+        return
+    user = await get_user(request, None, credentials)
+    requires_access_view(AccessView.PLUGINS)(request, user)
 
 
 def settings() -> Settings:

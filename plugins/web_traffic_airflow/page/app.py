@@ -6,20 +6,30 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Any
 
-from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
-from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_view
+from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.models.dag import DagModel
 from fastapi import Body, Depends, FastAPI, HTTPException, Path, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from web_traffic.alerts import store
 from web_traffic.alerts.store import LONGEST_HOURS
-from web_traffic.page import lists, overview, pipeline, quality, rejected, restatements, traffic
+from web_traffic.page import lists, metrics, overview, pipeline, quality, rejected, restatements, traffic
 from web_traffic.page.asking import reading
 from web_traffic.page.traffic import Against
 from web_traffic.settings import AlertSettings
 from web_traffic.warehouse.connection import connect
-from web_traffic_airflow.page.access import LIVE, STATIC, MayEdit, Reader, Within, Writer, chosen_list, chosen_place
+from web_traffic_airflow.page.access import (
+    LIVE,
+    METRICS,
+    STATIC,
+    MayEdit,
+    Reader,
+    Within,
+    Writer,
+    chosen_list,
+    chosen_place,
+    let_in,
+)
 from web_traffic_airflow.page.form import add_form, form_for
 from web_traffic_airflow.page.refusals import add_refusals
 
@@ -48,7 +58,7 @@ class Tagged(JSONResponse):
 app = FastAPI(
     title="Web traffic",
     default_response_class=Tagged,
-    dependencies=[Depends(requires_access_view(AccessView.PLUGINS))],
+    dependencies=[Depends(let_in)],
     openapi_url=None,  # it would be open to all
 )
 
@@ -75,6 +85,13 @@ def show_state(reader: Reader) -> dict[str, Any]:
     with reading(reader) as connection:
         state = overview.overview(connection)
     return state | {"paused": paused, "run_deadline_seconds": deadline / timedelta(seconds=1)}
+
+
+@app.get(METRICS)
+def show_metrics(reader: Reader) -> Response:
+    """Return the state of the pipeline for Prometheus."""
+    with reading(reader) as connection:
+        return Response(metrics.metrics(connection), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @app.get("/api/traffic")
