@@ -42,6 +42,12 @@ def test_a_reason_narrows_the_list_and_leaves_the_counts(shown: Shown) -> None:
     ]
 
 
+def test_rejected_events_are_counted_over_time(shown: Shown) -> None:
+    shown.execute(INSERT_REJECTED, *((at, NOON, "not JSON", b"{", NOON + at * MINUTES) for at in (0, 1, 7)))
+    [reason] = shown.rejected()["reasons"]
+    assert (reason["events"], reason["per_bucket"][:3]) == (3, [2, 1, 0])
+
+
 def test_the_download_is_whole_and_a_redrive_takes_it(shown: Shown, tmp_path: Path) -> None:
     values = [b"{" * 10_000, b"\x00\xff", None]
     shown.execute(INSERT_REJECTED, *((offset, NOON, "not JSON", value, NOON) for offset, value in enumerate(values)))
