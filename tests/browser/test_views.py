@@ -85,6 +85,12 @@ def test_a_host_leads_to_its_referrers_and_these_to_its_windows(page: Page, traf
     assert {line[1] for line in lines[1:]} == {referrer or ""}
 
 
+def test_an_address_that_names_no_time_is_explained(context: BrowserContext, page: Page) -> None:
+    other = context.new_page()  # not held to no error: the refusal is one
+    other.goto("/web-traffic/?from=yesterday&to=today")
+    expect(other.get_by_role("alert")).to_contain_text("from: Input should be a valid datetime")
+
+
 def test_all_hosts_are_listed_sorted_and_page_by_page(page: Page, traffic: Pipeline) -> None:
     [(hosts,)] = traffic.query("SELECT count(DISTINCT host) FROM aggregated_web_traffic")
     page.goto("/web-traffic/?range=24h")

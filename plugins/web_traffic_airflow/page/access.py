@@ -79,11 +79,12 @@ def chosen_list(
     sort: Sort = "hits",
     *,
     no_referrer: bool = False,
+    empty_referrer: bool = False,
     reverse: bool = False,
     against: Against = "before",
 ) -> Wanted:
     """Return the list that a request asks for."""
-    return Wanted(of, search.strip(), host, referrer, no_referrer, sort, reverse, against)
+    return Wanted(of, search.strip(), host, "" if empty_referrer else referrer, no_referrer, sort, reverse, against)
 
 
 def may_edit(request: Request, user: GetUserDep) -> bool:

@@ -53,8 +53,8 @@ export function table(caption, columns, rows, attributes = () => ({})) {
   });
 
   function sort(index) {
-    const isDown = heads[index].getAttribute("aria-sort") === "descending" || columns[index][2] !== "number";
-    const isUp = isDown && heads[index].getAttribute("aria-sort") !== "ascending";
+    const before = heads[index].getAttribute("aria-sort");
+    const isUp = before === null ? columns[index][2] !== "number" : before === "descending";
     const values = new Map(lines.map(({ line, row }) => [line, sortValue(columns[index], line.cells[index], row)]));
     const order = (a, b) => (values.get(a.line) < values.get(b.line) ? -1 : values.get(a.line) > values.get(b.line));
     lines.sort((a, b) => (isUp ? order(a, b) : order(b, a)));
@@ -68,9 +68,9 @@ export function table(caption, columns, rows, attributes = () => ({})) {
     { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     h("table", {}, h("caption", { class: "unseen" }, caption), h("thead", {}, h("tr", {}, heads)), body),
   );
-  if (rows.length === 0) return scrolled;
   const save = () => download(caption, [heads, ...[...body.rows].map((line) => [...line.cells])]);
-  return [scrolled, h("p", { class: "save" }, h("button", { type: "button", on: { click: save } }, "Save as CSV"))];
+  const button = h("button", { type: "button", on: { click: save } }, "Save as CSV");
+  return h("div", {}, scrolled, rows.length > 0 && h("p", { class: "save" }, button));
 }
 
 function sortValue([, , kind, value], cell, row) {

@@ -3,7 +3,7 @@ import { address, ask, parameter, range } from "./address.js";
 import { h, notice, section, table } from "./dom.js";
 import { change, minute, number, percent, zone } from "./format.js";
 
-const ASKED = ["of", "search", "host", "referrer", "no_referrer", "sort", "reverse", "against", "page"];
+const ASKED = ["of", "search", "host", "referrer", "no_referrer", "empty_referrer", "sort", "reverse", "against", "page"];
 const wanted = () => Object.fromEntries(ASKED.map((name) => [name, parameter(name)]));
 
 export async function list() {
@@ -31,7 +31,7 @@ export async function list() {
 
 /** The way back: from windows to the referrers of the host, and to all hosts. */
 function way() {
-  const up = { view: "list", referrer: null, no_referrer: null, sort: null, reverse: null, page: null };
+  const up = { view: "list", referrer: null, no_referrer: null, empty_referrer: null, sort: null, reverse: null, page: null };
   const links = [h("a", { href: address({ ...up, view: "traffic", of: null, host: null }) }, "Traffic")];
   if (parameter("host")) links.push(h("a", { href: address({ ...up, of: "hosts", host: null }) }, "Hosts"));
   if (parameter("of") === "windows")
@@ -82,7 +82,8 @@ const COLUMNS = {
                     ...fresh,
                     of: "windows",
                     referrer: row.referrer,
-                    no_referrer: row.referrer ? null : "true",
+                    no_referrer: row.referrer === null ? "true" : null,
+                    empty_referrer: row.referrer === "" ? "true" : null,
                     sort: "name",
                   }),
                 },

@@ -61,7 +61,7 @@ function showRange() {
       type: "datetime-local",
       required: true,
       step: 60,
-      value: range()[name] ? minute(utc(range()[name])).replace(" ", "T") : "",
+      value: isTime(range()[name]) ? minute(utc(range()[name])).replace(" ", "T") : "",
     }),
   ];
   document.getElementById("range").append(
@@ -85,6 +85,8 @@ function showRange() {
 
 /** A time of the address: without an offset it is UTC. */
 const utc = (text) => (/[zZ]$|[+-][0-9]{2}:?[0-9]{2}$/.test(text) ? text : `${text}Z`);
+
+const isTime = (text) => Boolean(text) && !Number.isNaN(Date.parse(utc(text)));
 
 /** People choose times of their zone; the address has UTC. */
 function showChosen(event) {
