@@ -41,13 +41,20 @@ def on_task_failure(context: Context) -> None:
 
 
 def on_task_success(context: Context) -> None:
-    """Report that the incident of a task is over, if there is one: the same work has succeeded."""
+    """Report that the incident of a task is over, if there is one: the same work has succeeded.
+
+    The last task of a run also ends the incident of its DAG, if that is about runs of the same kind.
+    """
     ti = context["ti"]
     kind, windows = _restated(context)
     keys = [f"{ti.dag_id}/{ti.task_id}{kind}"]
     if getattr(context.get("dag_run"), "conf", None):
         keys.append(f"{ti.dag_id}/{FORM}")  # the first task has accepted it
     _recover(*keys, windows=windows)
+    task = _task(context)
+    if getattr(task, "ends_run", not getattr(task, "downstream_task_ids", ())):
+        kind, windows = _restated_by_run(context)
+        _recover(f"{ti.dag_id}{kind}", windows=windows)
 
 
 def on_dag_failure(context: Context) -> None:
@@ -74,15 +81,9 @@ def on_dag_failure(context: Context) -> None:
     )
 
 
-def on_dag_success(context: Context) -> None:
-    """Report that the incident of a DAG is over, if there is one: a run of the same kind has succeeded."""
-    kind, windows = _restated_by_run(context)
-    _recover(f"{context['dag'].dag_id}{kind}", windows=windows)
-
-
 TASK_ALERTS: dict[str, Any] = {"on_failure_callback": on_task_failure, "on_success_callback": on_task_success}
 """For the `default_args` of a DAG."""
-DAG_ALERTS: dict[str, Any] = {"on_failure_callback": on_dag_failure, "on_success_callback": on_dag_success}
+DAG_ALERTS: dict[str, Any] = {"on_failure_callback": on_dag_failure}
 """For the DAG itself."""
 
 
@@ -120,8 +121,11 @@ def _restated(context: Context) -> tuple[str, str | None]:
     A failure is over when the same work succeeds. So a task that works on restated windows has incidents of its own,
     each with its windows: neither live runs nor restatements of other windows end them.
     """
-    task = context.get("task") or getattr(context["ti"], "task", None)
-    return _restated_by_run(context) if getattr(task, "is_about_windows", False) else ("", None)
+    return _restated_by_run(context) if getattr(_task(context), "is_about_windows", False) else ("", None)
+
+
+def _task(context: Context) -> Any:
+    return context.get("task") or getattr(context["ti"], "task", None)
 
 
 def _restated_by_run(context: Context) -> tuple[str, str | None]:

@@ -74,6 +74,8 @@ class WebTrafficQualityOperator(QualityOperator):
 
     template_fields: Sequence[str] = ("restated",)
     is_about_windows = True
+    ends_run = True
+    """Whether a run that has come so far did its work: the task `publish` behind it may be skipped."""
 
     def __init__(self, *, restated: Any = None, **kwargs: Any) -> None:
         """Take the summary of the run's restatement, if it made one."""

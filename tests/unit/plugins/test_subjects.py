@@ -21,7 +21,12 @@ LIVE, DAILY = "web_traffic", "web_traffic_restatement"
 
 
 def context(dag_id: str, task_id: str, run_type: str, **asked: Any) -> Any:
-    tasks = {"restate": RestateOperator(task_id="restate"), "check_quality": WebTrafficQualityOperator(task_id="c")}
+    tasks: dict[str, Any] = {
+        "prepare": SimpleNamespace(downstream_task_ids={"choose"}),
+        "restate": SimpleNamespace(is_about_windows=RestateOperator.is_about_windows, downstream_task_ids={"publish"}),
+        "check_quality": WebTrafficQualityOperator(task_id="check_quality"),
+        "publish": SimpleNamespace(downstream_task_ids=set()),
+    }
     interval = {"data_interval_start": NOON, "data_interval_end": NOON + timedelta(minutes=5)}
     named = {"dag_id": dag_id, "run_id": "a run", "task_id": task_id, "task": tasks.get(task_id)}
     return {
@@ -70,7 +75,7 @@ def test_a_failure_and_the_success_that_ends_it_are_about_the_same_work(
     alerts.on_task_failure(happened | {"exception": RuntimeError("it broke")})
     alerts.on_task_success(happened)
     assert [(incident.key, incident.windows) for incident in told.incidents] == [(key, windows)]
-    [(keys, healed)] = told.over
+    keys, healed = told.over[0]
     assert (keys[0], healed) == (key, windows)
 
 
@@ -87,8 +92,9 @@ def test_a_run_that_timed_out_is_over_when_a_run_of_its_kind_succeeds(told: Told
     alerts.on_dag_failure(context(LIVE, "aggregate", "scheduled") | {"reason": "timed_out"})
     assert [incident.key for incident in told.incidents] == ["web_traffic"]
     alerts.on_task_success(context(LIVE, "prepare", "scheduled"))
-    assert "web_traffic" not in told.over[-1][0]
-    alerts.on_dag_success(context(LIVE, "publish", "backfill"))
-    assert told.over[-1] == (("web_traffic/windows",), INTERVAL)
-    alerts.on_dag_success(context(LIVE, "publish", "scheduled"))
-    assert told.over[-1] == (("web_traffic",), None)
+    assert [keys for keys, _ in told.over] == [("web_traffic/prepare",)]
+    for task in ("publish", "check_quality"):
+        alerts.on_task_success(context(LIVE, task, "backfill"))
+        assert told.over[-1] == (("web_traffic/windows",), INTERVAL)
+        alerts.on_task_success(context(LIVE, task, "scheduled"))
+        assert told.over[-1] == (("web_traffic",), None)
