@@ -18,6 +18,7 @@ from local_stack.postgres import make_warehouse
 from tests.pipeline import Pipeline
 from tests.redriving import reject
 from web_traffic.settings import Settings
+from web_traffic.warehouse.connection import connect
 from web_traffic_airflow.page.access import may_edit, settings, writer
 from web_traffic_airflow.page.app import app
 from web_traffic_airflow.params import PARAMS
@@ -162,7 +163,7 @@ SILENCE = st.fixed_dictionaries({}, optional={"reason": ANY_JSON, "hours": ANY_J
 def test_nothing_that_is_sent_makes_the_page_fail(
     client: TestClient, pipeline: Pipeline, told: tuple[str, Any]
 ) -> None:
-    app.dependency_overrides[writer] = lambda: pipeline.settings
+    app.dependency_overrides[writer] = lambda: connect(pipeline.settings)
     path, body = told
     answer = client.post(path, json=body)
     assert answer.status_code in (200, 400, 404), (answer.status_code, answer.text)

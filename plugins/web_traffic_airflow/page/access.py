@@ -22,7 +22,8 @@ from web_traffic.page.ranges import Range
 from web_traffic.page.rejected import Cursor
 from web_traffic.page.traffic import Against
 from web_traffic.settings import Settings
-from web_traffic_airflow.connections import POSTGRES_READER, job_settings
+from web_traffic.warehouse.connection import Connection as Database
+from web_traffic_airflow.connections import POSTGRES_READER, job_settings, open_database
 
 STATIC = Path(__file__).parent / "static"
 METRICS = "/metrics"
@@ -50,9 +51,9 @@ def settings() -> Settings:
     return job_settings(POSTGRES_READER)
 
 
-def writer() -> Settings:
-    """Return the settings of the writer role, which keeps silences."""
-    return job_settings()
+def writer() -> Database:
+    """Open the database as the writer role, which keeps silences."""
+    return open_database()
 
 
 def chosen_range(
@@ -97,6 +98,6 @@ def may_edit(request: Request, user: GetUserDep) -> bool:
 
 
 Reader = Annotated[Settings, Depends(settings)]
-Writer = Annotated[Settings, Depends(writer)]
+Writer = Annotated[Database, Depends(writer)]
 Within = Annotated[Range, Depends(chosen_range)]
 MayEdit = Annotated[bool, Depends(may_edit)]

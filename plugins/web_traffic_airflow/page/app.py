@@ -17,7 +17,6 @@ from web_traffic.page import lists, metrics, overview, pipeline, quality, reject
 from web_traffic.page.asking import reading
 from web_traffic.page.traffic import Against
 from web_traffic.settings import AlertSettings
-from web_traffic.warehouse.connection import connect
 from web_traffic_airflow.page.access import (
     LIVE,
     METRICS,
@@ -157,7 +156,7 @@ def silence(
     if not may_edit:
         raise HTTPException(403, f"only those who may edit the DAG {LIVE} may silence incidents")
     until = datetime.now(UTC) + timedelta(hours=hours)
-    with connect(writer) as connection:
+    with writer as connection:
         if store.silence(connection, alert_id, until, user.get_name(), reason) is None:
             raise HTTPException(404, f"no incident {alert_id} is open")
     return {"silenced_until": until}
