@@ -39,7 +39,7 @@ def test_the_token_opens_the_metrics_and_nothing_else(stack: Stack, first_run: F
         ("", "/metrics"),
     ):
         answer = httpx.get(f"{stack.airflow_url}/web-traffic{path}", headers={"Authorization": f"Bearer {token}"})
-        assert answer.status_code == 401, path
+        assert answer.status_code in (401, 403), path  # 403 is Airflow's answer to a token that is none of its own
 
 
 def test_the_metrics_are_what_the_books_say(stack: Stack, traffic: Pipeline, first_run: FirstRun) -> None:
@@ -95,10 +95,10 @@ def prometheus(stack: Stack, first_run: FirstRun, tmp_path: Path) -> Iterator[st
 
 def ask(prometheus: str, query: str) -> list[dict[str, Any]]:
     try:
-        answer = httpx.get(f"{prometheus}/api/v1/query", params={"query": query}).json()
+        answer = httpx.get(f"{prometheus}/api/v1/query", params={"query": query})
     except httpx.TransportError:
         return []
-    return list(answer["data"]["result"]) if answer["status"] == "success" else []
+    return list(answer.json()["data"]["result"]) if answer.status_code == httpx.codes.OK else []  # it is starting
 
 
 @needs_prometheus
