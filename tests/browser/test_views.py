@@ -121,8 +121,9 @@ def test_the_figures_of_rules_have_units_and_passed_is_of_those_that_checked_som
 ) -> None:
     page.goto("/web-traffic/?view=quality&range=24h")
     rules = page.get_by_role("table", name="Rules, with their newest check")
-    expect(rules.get_by_role("row").filter(has_text="rejected_share_warning")).to_contain_text("%")
-    expect(rules.get_by_role("row").filter(has=page.get_by_text("lag", exact=True))).to_contain_text("offsets")
+    for rule, unit in (("rejected_share_warning", "%"), ("lag", "offsets"), ("no_duplicate_window", "offenders")):
+        row = rules.get_by_role("row").filter(has=page.locator("strong", has_text=re.compile(f"^{rule}$")))
+        expect(row.locator("td.number")).to_have_text(re.compile(f"^[0-9.,]+ ?{unit}$"))
     tile = page.locator(".tile", has=page.get_by_text("Passed", exact=True))
     passed, checked = re.findall(r"\d+", tile.locator("dd").first.inner_text())
     idle = rules.locator(".status.idle").count()
@@ -142,8 +143,8 @@ def test_times_are_in_the_zone_that_is_chosen_in_airflow(page: Page, context: Br
     page.evaluate("localStorage.setItem('timezone', JSON.stringify('Asia/Tokyo'))")  # as Airflow's own switch does
     page.reload()
     expect(page.locator(".tile").first).to_contain_text("2026-01-01 09:00 to 2026-01-01 15:00")
-    expect(page.get_by_label("From")).to_have_value("2026-01-01T09:00")
-    page.get_by_label("From").fill("2026-01-01T10:00")
+    expect(page.get_by_label("From", exact=True)).to_have_value("2026-01-01T09:00")
+    page.get_by_label("From", exact=True).fill("2026-01-01T10:00")
     page.get_by_role("button", name="Show").click()
     page.wait_for_url(re.compile(quote("2026-01-01T01:00", safe="")))
     expect(page.locator(".tile").first).to_contain_text("2026-01-01 10:00 to 2026-01-01 15:00")
