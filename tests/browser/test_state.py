@@ -54,6 +54,13 @@ def test_the_state_renews_itself_and_the_view_follows_a_new_run(page: Page, requ
     expect(page.get_by_role("table", name="Runs, newest first")).to_contain_text(name)
 
 
+def test_the_state_does_not_wait_for_a_broker_that_is_down(page: Page) -> None:
+    page.route("**/api/lag*", lambda route: None)  # it never answers
+    page.goto("/web-traffic/")
+    state = page.get_by_role("group", name="State of the pipeline")
+    expect(state.get_by_text(re.compile("^Checked .* ago$"))).to_be_visible()
+
+
 def test_an_outage_is_seen_before_its_deadline(page: Page) -> None:
     def twelve_minutes_later(route: Route) -> None:
         answer = route.fetch()

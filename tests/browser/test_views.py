@@ -167,6 +167,7 @@ def test_an_alert_leads_to_the_form_with_the_boxes_that_it_names(page: Page, ale
     expect(page.get_by_role("checkbox", name="Rebuild the checkpoint")).to_be_checked()
     expect(page.get_by_role("checkbox", name="Accept data loss")).to_be_checked()
     expect(page.get_by_role("checkbox", name="Dry run")).not_to_be_checked()
+    expect(page.get_by_text("Dangerous: go on without the records")).to_be_visible()
     sections = page.locator("legend").all_inner_texts()
     assert [section.partition(":")[0] for section in sections] == ["Restate", "Send rejected events back", "Recover"]
 

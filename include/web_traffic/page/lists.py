@@ -32,6 +32,8 @@ QUERIES: dict[Kind, str] = {
     "referrers": "referrers_of_host",
     "windows": "windows_of_host",
 }
+DETAILS = ("referrers", "windows")
+"""The lists that come from the result table itself."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that a spreadsheet would take for a formula."""
 
@@ -88,8 +90,11 @@ def download(settings: Settings, within: Range, wanted: Wanted) -> Iterator[str]
 
 
 def _parameters(connection: Connection, within: Range, wanted: Wanted) -> dict[str, Any]:
-    if wanted.of in ("referrers", "windows") and within.end - within.start > DETAILED:
+    if wanted.of in DETAILS and within.end - within.start > DETAILED:
         raise BadRange("the referrers and windows of a host are listed for a day at most: choose a shorter range")
+    if wanted.of in DETAILS:
+        # PostgreSQL would read the whole table: it thinks that the rows of a day are scattered over it.
+        connection.execute("SELECT set_config('enable_seqscan', 'off', true)")
     closed_until = closed_part(within, closing_state(connection)["sealed_until"])
     return compared(within, closed_until, wanted.against) | {
         "search": wanted.search,

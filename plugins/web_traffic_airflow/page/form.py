@@ -12,7 +12,7 @@ from fastapi import Body, FastAPI
 
 from web_traffic_airflow.params import PARAMS, FormRefused, check_form
 
-FIELDS = [{"name": name, "default": param.value, **param.schema} for name, param in PARAMS.items()]
+FIELDS = [{"name": name, "description": param.description, **param.schema} for name, param in PARAMS.items()]
 TICKS = [field["name"] for field in FIELDS if field["type"] == "boolean"]
 
 

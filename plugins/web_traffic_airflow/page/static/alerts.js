@@ -1,7 +1,7 @@
 // The view Alerts.
 import { address, ask, range, tell } from "./address.js";
 import { h, notice, section } from "./dom.js";
-import { duration, minute, number, time, zone } from "./format.js";
+import { minute, number, time, zone } from "./format.js";
 
 export async function alerts() {
   const { alerts: found, may_edit: mayEdit } = await ask("alerts", range());
@@ -72,7 +72,7 @@ function entry(alert, mayEdit) {
 /** People take note of an incident, for a reason and up to a time; then they hear of it again. */
 function silenceForm(alert) {
   const said = h("span", { class: "error", role: "status" });
-  const hours = [1, 4, 24, 72, 168].map((count) => h("option", { value: count }, duration(count * 3600)));
+  const hours = [1, 4, 24, 72, 168].map((count) => h("option", { value: count }, count < 48 ? `${count} h` : `${count / 24} d`));
   const form = h(
     "form",
     { class: "silence", "aria-label": `Silence: ${alert.title}`, on: { submit: silence } },

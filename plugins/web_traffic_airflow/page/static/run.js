@@ -1,6 +1,6 @@
 // The form of a manual run: filled in by a link, and checked before there is a run.
 import { address, airflowRun, all, ask, parameter, range, tell } from "./address.js";
-import { h, notice } from "./dom.js";
+import { h, notice, section } from "./dom.js";
 import { minute, toUtc, zone } from "./format.js";
 
 const DAG = "web_traffic";
@@ -16,7 +16,7 @@ export async function run() {
     said,
     h("p", {}, h("button", {}, `Start a run of ${DAG}`)),
   );
-  return [h("h2", {}, "Start a run by hand"), form];
+  return [section("Start a run by hand", form)];
 }
 
 function entry(field) {

@@ -8,14 +8,16 @@ const EVERY_MS = 30_000;
 /** Show the state now and every 30 seconds; `onNews` is called when a newer run has begun, ended or been checked. */
 export function showState(box, onNews) {
   let before = null;
+  let lag = null;
 
   async function renew() {
     if (document.hidden) return;
-    const [state, lag] = await Promise.all([
-      ask("state", {}).catch((error) => ({ error })),
-      ask("lag", {}).catch((error) => ({ error })),
-    ]);
-    box.replaceChildren(h("ul", {}, entries(state, lag).map(entry)), asOf(state));
+    const asked = ask("lag", {}).catch((error) => ({ error }));
+    const state = await ask("state", {}).catch((error) => ({ error }));
+    const show = (known) => box.replaceChildren(h("ul", {}, entries(state, known).map(entry)), asOf(state));
+    show(lag); // the newest that is known: a broker that is down takes long to say so
+    lag = await asked;
+    show(lag);
     if (state.error) return;
     const now = JSON.stringify([state.newest_run, state.newest_check]);
     if (before !== null && now !== before) onNews();
@@ -72,6 +74,7 @@ function quality({ failed, warned }) {
 }
 
 function waiting(lag) {
+  if (lag === null) return [];
   if (lag.error) return [["failed", `The lag is not known: ${lag.error.message}`, { view: "pipeline" }]];
   const hidden = lag.partitions.reduce((sum, one) => sum + one.waiting, 0);
   return [
