@@ -17,6 +17,7 @@ from local_stack import Stack
 from local_stack.postgres import make_warehouse
 from tests.pipeline import Pipeline
 from tests.redriving import reject
+from web_traffic.page.ranges import PRESETS
 from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 from web_traffic_airflow.page.access import may_edit, settings, writer
@@ -105,6 +106,8 @@ ANY_VALUE = {
     "date-time": st.datetimes(timezones=st.none() | st.timezones()).map(datetime.isoformat),
     "integer": st.integers(-(2**70), 2**70).map(str),
 }
+GOOD = {"range": [*PRESETS], "from": ["2026-03-29T00:00:00Z"], "to": ["2026-03-29T06:00:00Z"]}
+"""Values that a call needs to come further; without them nearly all calls would end at the range."""
 DESCRIBED: dict[str, Any] = {
     path: {one["name"]: one["schema"] for one in operations["get"]["parameters"]}
     for path, operations in app.openapi()["paths"].items()
@@ -113,21 +116,25 @@ DESCRIBED: dict[str, Any] = {
 """The parameters of each route that has some, by the description that FastAPI makes."""
 
 
-def value_of(schema: dict[str, Any]) -> st.SearchStrategy[str]:
-    """Return values of the kind that a parameter takes, others, and the edges of each kind."""
+def value_of(name: str, schema: dict[str, Any]) -> st.SearchStrategy[str]:
+    """Return good values of a parameter, others of its kind, the edges of each kind, and any text."""
     kinds = [one.get("format") or one["type"] for one in schema.get("anyOf", [schema]) if one["type"] != "null"]
-    known = [*schema.get("enum", ()), *(["false", "true"] if "boolean" in kinds else [])]
-    return st.one_of(
-        *(ANY_VALUE[kind] for kind in kinds if kind in ANY_VALUE),
-        ANY_VALUE["string"],
-        st.sampled_from([*EDGES, *known]),
+    good = [*schema.get("enum", ()), *(["false", "true"] if "boolean" in kinds else []), *GOOD.get(name, [])]
+    other = st.one_of(
+        *(ANY_VALUE[kind] for kind in kinds if kind in ANY_VALUE), ANY_VALUE["string"], st.sampled_from(EDGES)
     )
+    return st.integers(0, 9).flatmap(lambda chance: st.sampled_from(good) if good and chance else other)
 
 
 CALL = st.sampled_from(sorted(DESCRIBED)).flatmap(
     lambda path: st.tuples(
         st.just(path),
-        st.fixed_dictionaries({}, optional={name: value_of(schema) for name, schema in DESCRIBED[path].items()}),
+        st.fixed_dictionaries(
+            {name: value_of(name, schema) for name, schema in DESCRIBED[path].items() if "enum" in schema},
+            optional={
+                name: value_of(name, schema) for name, schema in DESCRIBED[path].items() if "enum" not in schema
+            },
+        ),
     )
 )
 
