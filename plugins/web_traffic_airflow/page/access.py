@@ -4,8 +4,9 @@ import os
 from datetime import UTC, datetime
 from hmac import compare_digest
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import psycopg
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.core_api.security import (
     GetUserDep,
@@ -22,7 +23,6 @@ from web_traffic.page.ranges import Range
 from web_traffic.page.rejected import Cursor
 from web_traffic.page.traffic import Against
 from web_traffic.settings import Settings
-from web_traffic.warehouse.connection import Connection as Database
 from web_traffic_airflow.connections import POSTGRES_READER, job_settings, open_database
 
 STATIC = Path(__file__).parent / "static"
@@ -51,7 +51,7 @@ def settings() -> Settings:
     return job_settings(POSTGRES_READER)
 
 
-def writer() -> Database:
+def writer() -> psycopg.Connection[Any]:
     """Open the database as the writer role, which keeps silences."""
     return open_database()
 
@@ -98,6 +98,6 @@ def may_edit(request: Request, user: GetUserDep) -> bool:
 
 
 Reader = Annotated[Settings, Depends(settings)]
-Writer = Annotated[Database, Depends(writer)]
+Writer = Annotated[psycopg.Connection[Any], Depends(writer)]
 Within = Annotated[Range, Depends(chosen_range)]
 MayEdit = Annotated[bool, Depends(may_edit)]

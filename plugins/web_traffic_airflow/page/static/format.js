@@ -42,7 +42,7 @@ export const short = (value) => SHORT.format(value);
 /** 0.123 → "12.3%". */
 export const percent = (value) => (value === null ? "–" : PERCENT.format(value));
 
-/** A figure with its unit: "12.3%" for a share, "59.5 minutes". */
+/** A figure with its unit: "12.3%" for a share, "61 minutes". */
 export function measured(value, unit) {
   if (value === null) return "–";
   const figure = unit === "share" ? 100 * value : value;
