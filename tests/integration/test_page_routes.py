@@ -170,7 +170,11 @@ SILENCE = st.fixed_dictionaries({}, optional={"reason": ANY_JSON, "hours": ANY_J
 def test_nothing_that_is_sent_makes_the_page_fail(
     client: TestClient, pipeline: Pipeline, told: tuple[str, Any]
 ) -> None:
-    app.dependency_overrides[writer] = lambda: connect(pipeline.settings)
+    def opened() -> Iterator[Any]:
+        with connect(pipeline.settings) as connection:
+            yield connection
+
+    app.dependency_overrides[writer] = opened
     path, body = told
     answer = client.post(path, json=body)
     assert answer.status_code in (200, 400, 404), (answer.status_code, answer.text)

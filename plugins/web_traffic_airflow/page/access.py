@@ -1,6 +1,7 @@
 """Who may see and change what on the page, and what its routes take as parameters."""
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from hmac import compare_digest
 from pathlib import Path
@@ -51,9 +52,10 @@ def settings() -> Settings:
     return job_settings(POSTGRES_READER)
 
 
-def writer() -> psycopg.Connection[Any]:
-    """Open the database as the writer role, which keeps silences."""
-    return open_database()
+def writer() -> Iterator[psycopg.Connection[Any]]:
+    """Open the database as the writer role, which keeps silences, for the length of a request."""
+    with open_database() as connection:
+        yield connection
 
 
 def chosen_range(

@@ -156,9 +156,8 @@ def silence(
     if not may_edit:
         raise HTTPException(403, f"only those who may edit the DAG {LIVE} may silence incidents")
     until = datetime.now(UTC) + timedelta(hours=hours)
-    with writer as connection:
-        if store.silence(connection, alert_id, until, user.get_name(), reason) is None:
-            raise HTTPException(404, f"no incident {alert_id} is open")
+    if store.silence(writer, alert_id, until, user.get_name(), reason) is None:
+        raise HTTPException(404, f"no incident {alert_id} is open")
     return {"silenced_until": until}
 
 
