@@ -5,8 +5,8 @@ the table `aggregated_web_traffic`. Each run starts Spark once, reads all record
 
 | Task | What it does | When it fails |
 |---|---|---|
-| `prepare` | applies migrations, makes the topic | PostgreSQL or Kafka does not answer: see the last line of its log |
-| `choose` | picks new events or a restatement, or a redrive ahead of it | `dry_run` was ticked without an interval |
+| `prepare` | checks the form, applies migrations, makes the topic | the last line of its log says why |
+| `choose` | picks new events or a restatement, or a redrive ahead of it | - |
 | `redrive` | sends rejected events back, if the form asks for it | its log says why; a retry sends no event twice |
 | `new_offsets` | skips `aggregate` when nothing is new | Kafka does not answer |
 | `aggregate` | runs Spark, writes closed windows and the books | its log ends with the cause; a retry is always safe |

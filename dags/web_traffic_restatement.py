@@ -5,8 +5,8 @@ rows that differ in one transaction. The live runs of `web_traffic` go on meanwh
 
 | Task | What it does | When it fails |
 |---|---|---|
-| `await_late_events` | waits for the allowed lateness (`ALLOWED_LATENESS`, a day) after the day's end | - |
-| `prepare` | applies migrations, makes the topic | PostgreSQL or Kafka does not answer: see the last line of its log |
+| `await_late_events` | checks the form, waits for `ALLOWED_LATENESS` after the day | its log says why |
+| `prepare` | applies migrations, makes the topic | the last line of its log says why |
 | `restate` | counts the day's windows again | its log says why it is refused; the table is as it was |
 | `check_quality` | applies the rules of windows | its error names the rule, its log the offenders |
 | `publish` | asset event `aggregated_web_traffic` with the summary | - |

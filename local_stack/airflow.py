@@ -72,6 +72,7 @@ def alert_settings(stack: Stack) -> dict[str, str]:
         "ALERT_EMAIL": "on-call@web-traffic.example",
         "ALERT_FOLDER": str(stack.home / "alerts"),
         "ALERT_URLS": os.environ.get("ALERT_URLS", ""),
+        "ALERT_DIGEST": os.environ.get("ALERT_DIGEST", ""),
         "RUN_DEADLINE": os.environ.get("RUN_DEADLINE", "1200"),
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from random import Random
 
 import pytest
+from hypothesis import settings as profiles
 from pyspark.sql import SparkSession
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -48,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     on its disk. The failures that tests provoke must not reach the channels of whoever runs them.
     """
     config.pluginmanager.register(timing, "timing")
-    for name in ("ALERT_URLS", "RUN_DEADLINE"):
+    for name in ("ALERT_URLS", "ALERT_DIGEST", "RUN_DEADLINE"):
         os.environ.pop(name, None)
     durable = postgres.command
 
@@ -56,6 +57,9 @@ def pytest_configure(config: pytest.Config) -> None:
         return [*durable(stack), *(("-c", "fsync=off") if stack.home.is_relative_to(VAR / "tests") else ())]
 
     postgres.command = command
+
+
+profiles.register_profile("thorough", max_examples=1000)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

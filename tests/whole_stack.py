@@ -34,11 +34,15 @@ BUNDLES = [
     }
     for name, folder in DAGS.items()
 ]
+METRICS_TOKEN = "a-token-for-prometheus"
 SETTINGS = {
+    "METRICS_TOKEN": METRICS_TOKEN,
     "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(BUNDLES),
     # A component that has died is known to be dead after seconds: the tests wait for it.
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
+    # A person who may see the page, but not edit a DAG; Airflow makes the password.
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
     # No DAG file changes, and reading them again takes a second of a core each time.
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
 }

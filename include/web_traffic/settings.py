@@ -20,8 +20,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from web_traffic.errors import SettingsError
+from web_traffic.intervals import Interval, Words, asked_interval
 from web_traffic.kafka_config import kafka_of
-from web_traffic.window_length import WINDOW_MINUTES, window_start
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 RDS_IAM, ENTRA = "rds-iam", "entra"
 """Logins by tokens: of Amazon RDS and Aurora, and of Azure Database for PostgreSQL."""
@@ -103,17 +105,6 @@ class Settings:
         )
 
 
-class Interval(NamedTuple):
-    """A stretch of event time, in UTC."""
-
-    start: datetime
-    end: datetime
-    """Exclusive."""
-
-    def __str__(self) -> str:
-        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
-
-
 class Share(NamedTuple):
     """Another run that waits for the restatement of its interval, next to this run's."""
 
@@ -137,15 +128,11 @@ class RestateSettings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """Read and check all settings; `SettingsError` names the variable and what it may hold."""
-        start, end = (_time(environ, name) for name in ("RESTATE_FROM", "RESTATE_TO"))
-        close_idle_windows = _flag(environ, "CLOSE_IDLE_WINDOWS")
-        if close_idle_windows != (start is None) or close_idle_windows != (end is None):
-            raise SettingsError("give RESTATE_FROM and RESTATE_TO, or neither and CLOSE_IDLE_WINDOWS=true")
-        if start and end and start >= end:
-            raise SettingsError(f"RESTATE_FROM={start.isoformat()} must be earlier than RESTATE_TO={end.isoformat()}")
+        words = Words("RESTATE_FROM", "RESTATE_TO", "CLOSE_IDLE_WINDOWS")
+        start, end = (environ.get(name) for name in (words.start, words.end))
         shares = json.loads(environ.get("RESTATE_SHARES", "[]"))
         return cls(
-            interval=Interval(start, end) if start and end else None,
+            interval=asked_interval(start, end, words, close_idle_windows=_flag(environ, words.close_idle_windows)),
             allowed_lateness=allowed_lateness(environ),
             dry_run=_flag(environ, "DRY_RUN"),
             shares=tuple(Share(name, Interval(*map(datetime.fromisoformat, times))) for name, *times in shares),
@@ -175,6 +162,8 @@ class AlertSettings:
     """Address of Airflow's API server, which the watchdog asks how it is (`AIRFLOW_URL`)."""
     run_deadline: timedelta
     """How long the pipeline may go without a checked run (`RUN_DEADLINE`, seconds)."""
+    digest_weekday: int | None
+    """The day on which the digest of a week is mailed, 0 for `monday` (`ALERT_DIGEST`); None for never."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -187,7 +176,15 @@ class AlertSettings:
             folder=Path(environ.get("ALERT_FOLDER", "var/alerts")).absolute(),
             airflow_url=environ.get("AIRFLOW_URL", "").rstrip("/") or None,
             run_deadline=timedelta(seconds=_positive_int(environ, "RUN_DEADLINE", 1200)),
+            digest_weekday=_weekday(environ, "ALERT_DIGEST"),
         )
+
+
+def _weekday(environ: Mapping[str, str], name: str) -> int | None:
+    value = environ.get(name, "").lower()
+    if value and value not in WEEKDAYS:
+        raise SettingsError(f"{name}={value!r} must be a day of the week, such as monday, or empty")
+    return WEEKDAYS.index(value) if value else None
 
 
 def _smtp_url(value: str) -> str | None:
@@ -245,24 +242,6 @@ def _positive_int(environ: Mapping[str, str], name: str, default: int) -> int:
     if not value.isdecimal() or int(value) == 0:
         raise SettingsError(f"{name}={value!r} must be a positive whole number")
     return int(value)
-
-
-def _time(environ: Mapping[str, str], name: str) -> datetime | None:
-    """Read the boundary of a window, if there is one."""
-    value = environ.get(name)
-    if not value:
-        return None
-    try:
-        at = datetime.fromisoformat(value).astimezone(UTC)
-    except ValueError:
-        raise SettingsError(f"{name}={value!r} must be a time like 2026-03-29T00:00:00+00:00") from None
-    if datetime.fromisoformat(value).tzinfo is None:
-        raise SettingsError(f"{name}={value!r} must say its offset from UTC, as in 2026-03-29T00:00:00+00:00")
-    if at != window_start(at):
-        raise SettingsError(
-            f"{name}={value!r} must lie on the boundary of a window: at a multiple of {WINDOW_MINUTES} minutes"
-        )
-    return at
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

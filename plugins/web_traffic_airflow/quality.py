@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from web_traffic.errors import NeedsAttention
 from web_traffic_airflow.alerts import report_warnings
@@ -73,6 +73,9 @@ class WebTrafficQualityOperator(QualityOperator):
     """
 
     template_fields: Sequence[str] = ("restated",)
+    is_about_windows = True
+    ends_run = True
+    """Whether a run that has come so far did its work: the task `publish` behind it may be skipped."""
 
     def __init__(self, *, restated: Any = None, **kwargs: Any) -> None:
         """Take the summary of the run's restatement, if it made one."""
@@ -80,9 +83,11 @@ class WebTrafficQualityOperator(QualityOperator):
         self.restated = restated
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Run all rules; raises `QualityError`."""
+        """Run all rules; raises `QualityError`. After a dry run there is nothing to check."""
         from web_traffic.quality.rules import RULES, WINDOW_RULES
 
+        if self.restated and self.restated["dry_run"]:
+            raise AirflowSkipException("a dry run has changed nothing")
         self.rules = WINDOW_RULES if self.restated else RULES
         return super().execute(context)
 

@@ -9,25 +9,17 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from web_traffic.errors import NeedsAttention
+from web_traffic.intervals import Interval
 from web_traffic.window_length import WINDOW, window_start
 from web_traffic_airflow.connections import open_database
 from web_traffic_airflow.links import RestatementLink
 from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.operators import LARGE_RUN, SparkJobOperator
-from web_traffic_airflow.params import check_form
+from web_traffic_airflow.params import BACKFILL
 
-BACKFILL = "backfill"
 WAITING = ("queued", "running")
 FURTHEST = timedelta(days=1)
 """How far from its own interval a run looks for others that it can serve; bounds the size of one restatement."""
-
-
-def asks_for_restatement(run_type: str, params: Mapping[str, Any]) -> bool:
-    """Whether a run of the live DAG is to restate instead; raises `NeedsAttention` for a dry run of the live work."""
-    asked = any(params.get(name) for name in ("restate_from", "restate_to", "close_idle_windows"))
-    if params.get("dry_run") and run_type != BACKFILL and not asked:
-        raise NeedsAttention("Dry run is for restatements only: give 'Restate from' and 'Restate to', too")
-    return asked or run_type == BACKFILL
 
 
 class RestateOperator(SparkJobOperator):
@@ -39,13 +31,13 @@ class RestateOperator(SparkJobOperator):
 
     application_module = "restate"
     kind = "restate"
+    is_about_windows = True
     operator_extra_links = (RestatementLink(),)
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
         """Submit, wait, and read the summary in `etl.run`, or take the share that a neighbour has left."""
         from web_traffic.warehouse.ledger import run_summary, take_share
 
-        check_form(context["params"])
         dag_run = context["dag_run"]
         name = run_name(dag_run.dag_id, dag_run.run_id)
         with open_database() as connection:
@@ -65,15 +57,27 @@ class RestateOperator(SparkJobOperator):
         return summary
 
 
-def _interval(params: Mapping[str, Any], dag_run: Any) -> dict[str, str]:
-    """Return what to restate, as the settings of the application; checks of the values are the application's."""
-    flags = {name.upper(): str(bool(params.get(name))).lower() for name in ("dry_run", "close_idle_windows")}
+def windows_of_run(params: Mapping[str, Any], dag_run: Any) -> Interval | None:
+    """Return what a run restates: the form's interval, or its data interval; None for the windows that are open.
+
+    Raises `NeedsAttention` if it has neither.
+    """
+    if params.get("close_idle_windows"):
+        return None
     times: Sequence[str | None] = (params.get("restate_from"), params.get("restate_to"))
-    if not any(times) and not params.get("close_idle_windows"):
+    if not any(times):
         if dag_run.data_interval_start is None:
-            raise NeedsAttention("this run has no data interval: give restate_from and restate_to")
+            raise NeedsAttention("this run has no data interval: give 'Restate from' and 'Restate to'")
         times = _times(dag_run)
-    return flags | {"RESTATE_FROM": times[0] or "", "RESTATE_TO": times[1] or ""}
+    return Interval(*(datetime.fromisoformat(at or "").astimezone(UTC) for at in times))
+
+
+def _interval(params: Mapping[str, Any], dag_run: Any) -> dict[str, str]:
+    """Return what to restate, as the settings of the application."""
+    flags = {name.upper(): str(bool(params.get(name))).lower() for name in ("dry_run", "close_idle_windows")}
+    interval = windows_of_run(params, dag_run)
+    start, end = (at.isoformat() for at in interval) if interval else ("", "")
+    return flags | {"RESTATE_FROM": start, "RESTATE_TO": end}
 
 
 def _neighbours(dag_run: Any) -> Iterator[Any]:

@@ -11,8 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from web_traffic_airflow.connections import POSTGRES_OWNER, job_settings, open_database
 from web_traffic_airflow.naming import run_name
-from web_traffic_airflow.params import check_form
-from web_traffic_airflow.restating import asks_for_restatement
+from web_traffic_airflow.params import asks_for_restatement, check_form
 
 if TYPE_CHECKING:
     from web_traffic.gate import Decision
@@ -23,11 +22,19 @@ AGGREGATED_WEB_TRAFFIC = Asset("aggregated_web_traffic")
 
 
 @task
-def prepare() -> None:
-    """Bring the schema up to date, and make the topic if it is not there."""
+def prepare(*, params: dict[str, Any] | None = None, dag: Any = None, dag_run: Any = None) -> None:
+    """Refuse a form that can't be meant; bring the schema up to date, and make the topic if it is not there.
+
+    A dry run makes nothing.
+    """
     from web_traffic.kafka import ensure_topic
     from web_traffic.warehouse.migrate import migrate
 
+    asked = params or {}
+    check_form(dag_run.run_type, asked, dag.params)
+    if asked.get("dry_run"):
+        log.info("a dry run: schema and topic stay as they are")
+        return
     with open_database(POSTGRES_OWNER) as connection:
         log.info("migrations applied: %s", ", ".join(migrate(connection)) or "none, the schema is up to date")
     settings = job_settings()
@@ -39,7 +46,6 @@ def prepare() -> None:
 def choose(*, params: dict[str, Any] | None = None, dag_run: Any = None) -> str:
     """Decide what the run begins with: a redrive if the form asks for one, else the work itself."""
     asked = params or {}
-    check_form(asked)
     work = _work(dag_run, asked)
     return "redrive" if asked.get("redrive_reasons") or asked.get("redrive_since") else work
 
@@ -73,10 +79,20 @@ def send_back(name: str, reasons: Sequence[str], since: str | None) -> None:
 
 
 @task.sensor(mode="reschedule", poke_interval=900, timeout=30 * 86_400)
-def await_late_events(*, params: dict[str, Any] | None = None, data_interval_end: datetime | None = None) -> bool:
-    """Wait until `ALLOWED_LATENESS` has passed since the data interval's end; an interval of the form never waits."""
+def await_late_events(
+    *,
+    params: dict[str, Any] | None = None,
+    dag: Any = None,
+    dag_run: Any = None,
+    data_interval_end: datetime | None = None,
+) -> bool:
+    """Wait until `ALLOWED_LATENESS` has passed since the data interval's end; an interval of the form never waits.
+
+    Raises `FormRefused` first, if the form can't be meant.
+    """
     from web_traffic.settings import allowed_lateness
 
+    check_form(dag_run.run_type, params or {}, dag.params)
     if data_interval_end is None or (params or {}).get("restate_from"):
         return True
     return datetime.now(UTC) >= data_interval_end + allowed_lateness()
@@ -114,4 +130,6 @@ def publish(summaries: list[dict[str, Any] | None], *, outlet_events: Any = None
     summary = next((summary for summary in summaries if summary), None)
     if summary is None:
         raise AirflowSkipException("nothing was written")
+    if summary.get("dry_run"):
+        raise AirflowSkipException("a dry run has changed nothing")
     outlet_events[AGGREGATED_WEB_TRAFFIC].extra = summary

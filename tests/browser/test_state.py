@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from confluent_kafka import Producer
+from playwright.sync_api import Page, Route, expect
 
 from tests.pipeline import Pipeline
 
@@ -50,6 +52,42 @@ def test_the_state_renews_itself_and_the_view_follows_a_new_run(page: Page, requ
     page.clock.run_for(31_000)
     expect(state.get_by_text("The newest run has failed")).to_be_visible()
     expect(page.get_by_role("table", name="Runs, newest first")).to_contain_text(name)
+
+
+def test_the_state_does_not_wait_for_a_broker_that_is_down(page: Page) -> None:
+    page.route("**/api/lag*", lambda route: None)  # it never answers
+    page.goto("/web-traffic/")
+    state = page.get_by_role("group", name="State of the pipeline")
+    expect(state.get_by_text(re.compile("^Checked .* ago$"))).to_be_visible()
+
+
+def test_an_outage_is_seen_before_its_deadline(page: Page) -> None:
+    def twelve_minutes_later(route: Route) -> None:
+        answer = route.fetch()
+        state = answer.json()
+        at = datetime.now(UTC) - timedelta(minutes=12)
+        state["newest_check"]["checked_at"] = at.isoformat()
+        route.fulfill(response=answer, json=state)
+
+    page.route("**/api/state*", twelve_minutes_later)
+    page.goto("/web-traffic/")
+    state = page.get_by_role("group", name="State of the pipeline")
+    expect(state.locator(".warned", has_text="Checked 12 min ago")).to_be_visible()
+
+
+def test_records_behind_an_open_transaction_are_seen(page: Page, traffic: Pipeline) -> None:
+    settings = traffic.settings
+    producer = Producer({"bootstrap.servers": settings.kafka_url, "transactional.id": "browser"})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    try:
+        producer.produce(settings.kafka_topic, b"{}", partition=2)
+        producer.flush(30)
+        page.goto("/web-traffic/")
+        state = page.get_by_role("group", name="State of the pipeline")
+        expect(state.locator(".warned", has_text="1 record behind an open transaction")).to_be_visible()
+    finally:
+        producer.abort_transaction(30)
 
 
 def test_a_paused_dag_is_said_to_be_paused(page: Page) -> None:

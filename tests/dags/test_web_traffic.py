@@ -113,6 +113,17 @@ def test_what_a_person_may_ask_of_one_run_is_off_by_default_and_explained(dag: d
     assert all(param["description"] for param in params.values())
 
 
+def test_the_form_has_sections_with_the_harmless_ones_first(dag: dict[str, Any]) -> None:
+    sections: dict[str, list[str]] = {}
+    for name, param in dict(dag["params"]).items():
+        sections.setdefault(param["schema"]["__var"]["section"], []).append(name)
+    assert sections == {
+        "Restate: count closed windows again": ["restate_from", "restate_to", "dry_run", "close_idle_windows"],
+        "Send rejected events back": ["redrive_reasons", "redrive_since"],
+        "Recover: only if an error asks for it": ["rebuild_checkpoint", "accept_data_loss"],
+    }
+
+
 def test_reading_the_file_twice_gives_the_same_dag(parsed: dict[str, Any], tmp_path: Path) -> None:
     again = parse_dags(tmp_path)["dags"]
     for dags in (again, parsed["dags"]):

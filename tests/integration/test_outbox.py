@@ -18,10 +18,12 @@ from tests.integration.alerts.observe import Inbox
 from tests.pipeline import Pipeline
 from web_traffic.alerts import Incident, recover, report
 from web_traffic.alerts.channels import Apprise
+from web_traffic.alerts.incident import as_windows
 from web_traffic.alerts.message import Message
 from web_traffic.alerts.offline import FILE
 from web_traffic.alerts.store import close_incidents, deliver, open_incident, overdue_since
 from web_traffic.errors import ChannelDown
+from web_traffic.intervals import Interval
 from web_traffic.settings import AlertSettings
 
 AN_INCIDENT = Incident("a dag/a task", "a task failed", "it broke", "mend it", failure="run 1")
@@ -96,6 +98,22 @@ def test_a_failure_explains_that_nothing_was_checked_unless_it_holds_up_its_own_
 
 def test_what_is_not_open_does_not_recover(connection: psycopg.Connection[Any]) -> None:
     assert close_incidents(connection, [AN_INCIDENT.key], now()) == []
+
+
+def test_an_incident_about_windows_is_over_when_all_of_them_have_succeeded(
+    connection: psycopg.Connection[Any],
+) -> None:
+    noon = datetime(2026, 3, 29, 12, tzinfo=UTC)
+
+    def windows(start: int, end: int) -> str | None:
+        return as_windows(Interval(noon + timedelta(minutes=start), noon + timedelta(minutes=end)))
+
+    for failure, start in (("run 1", 0), ("run 2", 5), ("run 3", 30)):
+        open_incident(connection, replace(AN_INCIDENT, failure=failure, windows=windows(start, start + 5)), [])
+    healed = [(60, 90), (0, 10), (30, 32), (0, 60)]
+    over = [close_incidents(connection, [AN_INCIDENT.key], now(), windows(*one)) for one in healed]
+    assert over == [[], [], [], [AN_INCIDENT.key]]
+    assert close_incidents(connection, [AN_INCIDENT.key], now(), windows(0, 60)) == []
 
 
 def test_a_channel_that_is_down_gets_its_messages_later_in_order_and_the_others_get_theirs_once(

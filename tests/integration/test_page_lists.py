@@ -35,10 +35,17 @@ def test_a_reason_narrows_the_list_and_leaves_the_counts(shown: Shown) -> None:
     shown.execute(INSERT_REJECTED, (1, NOON, "not JSON", b"{", NOON), (2, NOON, "host missing", b"{}", NOON))
     data = shown.rejected("host missing")
     assert [event["record_offset"] for event in data["events"]] == [2]
+    in_first_bucket = [1, *[0] * 11]
     assert data["reasons"] == [
-        {"reason": "host missing", "events": 1, "redriven": 0},
-        {"reason": "not JSON", "events": 1, "redriven": 0},
+        {"reason": "host missing", "events": 1, "redriven": 0, "per_bucket": in_first_bucket},
+        {"reason": "not JSON", "events": 1, "redriven": 0, "per_bucket": in_first_bucket},
     ]
+
+
+def test_rejected_events_are_counted_over_time(shown: Shown) -> None:
+    shown.execute(INSERT_REJECTED, *((at, NOON, "not JSON", b"{", NOON + at * MINUTES) for at in (0, 1, 7)))
+    [reason] = shown.rejected()["reasons"]
+    assert (reason["events"], reason["per_bucket"][:3]) == (3, [2, 1, 0])
 
 
 def test_the_download_is_whole_and_a_redrive_takes_it(shown: Shown, tmp_path: Path) -> None:

@@ -208,4 +208,20 @@ MUTANTS = (
         "integration/alerts/test_spark.py",
         "test_aggregate_is_tried_alone_with_the_users_own_options_of_the_jvm",
     ),
+    Mutant(
+        "a restatement of other windows ends an incident",
+        f"{DOMAIN}/alerts/sql/close_incidents.sql",
+        "windows - coalesce(%(windows)s::tstzmultirange, '{}') AS windows",
+        "'{}'::tstzmultirange AS windows",
+        "integration/test_outbox.py",
+        "test_an_incident_about_windows_is_over_when_all_of_them_have_succeeded",
+    ),
+    Mutant(
+        "raw records are shown to everybody",
+        f"{DOMAIN}/page/rejected.py",
+        "is_shown = with_values and",
+        "is_shown =",
+        "integration/test_page_routes.py",
+        "test_raw_records_are_for_those_who_may_edit_the_dag",
+    ),
 )

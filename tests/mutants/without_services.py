@@ -125,4 +125,12 @@ MUTANTS = (
         "unit/web_traffic/test_windows.py",
         "test_a_window_comes_out_when_the_watermark_has_reached_its_end",
     ),
+    Mutant(
+        "a form that can't be meant is not refused at once",
+        "plugins/web_traffic_airflow/tasks.py",
+        "check_form(dag_run.run_type, asked, dag.params)",
+        "pass",
+        "unit/plugins/test_tasks.py",
+        "test_what_can_not_be_meant_is_refused_by_the_first_task_in_the_words_of_the_form",
+    ),
 )

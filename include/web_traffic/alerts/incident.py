@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from web_traffic.intervals import Interval
 from web_traffic.masking import masked
 
 Severity = Literal["warning", "error"]
@@ -15,6 +16,11 @@ def first_line(error: object) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     line = masked(lines[0])
     return line if len(line) <= LONGEST_ERROR else line[: LONGEST_ERROR - 1] + "…"
+
+
+def as_windows(interval: Interval | None) -> str | None:
+    """Return an interval as PostgreSQL writes a multirange, or None for none."""
+    return interval and f"{{[{interval.start.isoformat()},{interval.end.isoformat()})}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,8 @@ class Incident:
     links: dict[str, str] = field(default_factory=dict)
     """Addresses by the names that people see."""
     books: dict[str, Any] | None = None
+    windows: str | None = None
+    """The windows that a restatement failed for, as PostgreSQL writes a multirange; see `as_windows`."""
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def without(self, *secrets: str) -> "Incident":

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from web_traffic.alerts.incident import Incident
 
-Kind = Literal["opened", "recovered"]
-KINDS: tuple[Kind, ...] = ("opened", "recovered")
+Kind = Literal["opened", "reminded", "recovered"]
+KINDS: tuple[Kind, ...] = ("opened", "reminded", "recovered")
 BOOKS = ("open_before", "read", "rejected", "future", "late", "superseded", "emitted", "open_after")
 ID_DOMAIN = "web-traffic.invalid"
 
@@ -23,6 +23,10 @@ class Story:
     first_at: datetime
     last_at: datetime
     resolved_at: datetime | None = None
+    silences: int = 0
+    """How often it was silenced."""
+    silence: str | None = None
+    """Who silenced it last, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +43,25 @@ class Message:
 
 
 def write(kind: Kind, story: Story) -> Message:
-    """Write the message that an incident has begun, or that it is over."""
+    """Write the message that an incident has begun, that it is still open after a silence, or that it is over."""
     incident = story.newest
     opened = message_id("opened", incident.key, story.first_at)
     if kind == "opened":
         return Message(
             f"[{incident.severity}] {incident.title}", "\n".join(_opened(story)) + "\n", opened, None, False
         )
+    if kind == "reminded":
+        reminded = message_id("reminded", incident.key, story.first_at, story.silences)
+        body = "\n".join([f"The silence is over ({story.silence}).", "", *_opened(story)]) + "\n"
+        return Message(f"[still open] {incident.title}", body, reminded, opened, False)
     recovered = message_id("recovered", incident.key, story.first_at)
     return Message(f"[recovered] {incident.title}", "\n".join(_recovered(story)) + "\n", recovered, opened, True)
 
 
-def message_id(kind: Kind, key: str, first_at: datetime) -> str:
-    """The Message-ID of a mail, by which readers drop the second copy of one."""
-    digest = hashlib.sha256(f"{kind} {key} {first_at.timestamp():.6f}".encode()).hexdigest()[:32]
+def message_id(kind: str, key: str, first_at: datetime, number: int | None = None) -> str:
+    """The Message-ID of a mail, by which readers drop the second copy of one; `number` if a kind comes again."""
+    told = kind if number is None else f"{kind}{number}"
+    digest = hashlib.sha256(f"{told} {key} {first_at.timestamp():.6f}".encode()).hexdigest()[:32]
     return f"<{digest}@{ID_DOMAIN}>"
 
 

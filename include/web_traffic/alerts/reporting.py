@@ -38,10 +38,13 @@ def report(settings: Settings, alerts: AlertSettings, incident: Incident) -> lis
         return offline.report(alerts.folder, incident, ways)
 
 
-def recover(settings: Settings, alerts: AlertSettings, *keys: str) -> list[ChannelDown]:
-    """Close the open incidents with these keys, and send what is unsent; raises `psycopg.Error`."""
+def recover(settings: Settings, alerts: AlertSettings, *keys: str, windows: str | None = None) -> list[ChannelDown]:
+    """Close the open incidents with these keys, and send what is unsent; raises `psycopg.Error`.
+
+    Of incidents about windows, only those end whose windows have all succeeded; `windows` are those that did now.
+    """
     with closing(connect(settings)) as connection:
         offline.hand_over(alerts.folder, connection)
-        if not close_incidents(connection, keys, datetime.now(UTC)):
+        if not close_incidents(connection, keys, datetime.now(UTC), windows):
             return []
         return deliver(connection, channels(alerts))

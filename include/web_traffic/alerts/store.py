@@ -18,6 +18,8 @@ from web_traffic.statements import statements_beside
 
 statement = statements_beside(__name__)
 log = logging.getLogger(__name__)
+LONGEST_HOURS = 366 * 24
+"""How long an incident may be silenced."""
 Connection = psycopg.Connection[Any]
 
 
@@ -47,10 +49,17 @@ def open_incident(
         connection.execute(statement("open_incident"), row)
 
 
-def close_incidents(connection: Connection, keys: Sequence[str], at: datetime) -> list[str]:
-    """Close the incidents with these keys, if they are open, and return the keys of those that were."""
+def close_incidents(
+    connection: Connection, keys: Sequence[str], at: datetime, windows: str | None = None
+) -> list[str]:
+    """Close the open incidents with these keys, and return the keys of those that are over.
+
+    An incident about windows stays open until all of them have succeeded; `windows` are those that did now.
+    """
     with connection.transaction():
-        closed = connection.execute(statement("close_incidents"), {"keys": list(keys), "at": at})
+        closed = connection.execute(
+            statement("close_incidents"), {"keys": list(keys), "at": at, "windows": windows}
+        ).fetchall()
         return [key for (key,) in closed]
 
 
@@ -72,10 +81,32 @@ def deliver(connection: Connection, channels: Sequence[Channel]) -> list[Channel
     return failures
 
 
+def open_incidents(connection: Connection) -> list[dict[str, Any]]:
+    """Return the open incidents, the newest first; `is_known` tells which of them are silenced."""
+    with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(statement("open_incidents")).fetchall()
+
+
 def is_error_open(connection: Connection) -> bool:
-    """Whether an incident is open whose severity is `error`."""
+    """Whether an incident is open that is an error, and is not silenced."""
+    return any(one["severity"] == "error" and not one["is_known"] for one in open_incidents(connection))
+
+
+def silence(connection: Connection, alert_id: int, until: datetime, by: str, reason: str) -> str | None:
+    """Silence an open incident, and return its title; None if no such incident is open.
+
+    It then counts as known. If it is still open at that time, people get another message.
+    """
+    row = {"alert_id": alert_id, "until": until, "by": by, "reason": reason}
     with connection.transaction():
-        return connection.execute(statement("open_incidents")).fetchone() is not None
+        found = connection.execute(statement("silence"), row).fetchone()
+    return found[0] if found else None
+
+
+def end_silences(connection: Connection) -> None:
+    """Enter a message for each open incident whose silence is over."""
+    with connection.transaction():
+        connection.execute(statement("end_silences"))
 
 
 def overdue_since(connection: Connection, deadline: timedelta) -> datetime | None:
@@ -117,4 +148,6 @@ def _deliver_one(connection: Connection, channels: dict[str, Channel]) -> bool:
 def _story(row: dict[str, Any]) -> Story:
     names = ("key", "title", "error", "next_step", "severity", "run_name", "links", "books")
     incident = Incident(**{name: row[name] for name in names}, failure="", at=row["first_at"])
-    return Story(incident, row["failures"], row["first_at"], row["last_at"], row["resolved_at"])
+    silence = f"{row['silenced_by']}: {row['silence_reason']}" if row["silences"] else None
+    times = (row["first_at"], row["last_at"], row["resolved_at"])
+    return Story(incident, row["failures"], *times, row["silences"], silence)

@@ -17,6 +17,7 @@ COMMANDS = {
     "migrate": "bring the schema of the database up to date",
     "watchdog": "tell people if the pipeline does not run",
     "package": "pack the code and the libraries for Spark's workers",
+    "silence": "take note of an open incident, for a reason and up to a time",
 }
 DESCRIPTION = """\
 Look after the web-traffic pipeline. Addresses and logins come from the environment: `web-traffic COMMAND --help` names

@@ -9,7 +9,7 @@ from textwrap import fill
 
 import psycopg
 
-from web_traffic.arguments import time_argument
+from web_traffic.arguments import positive, time_argument
 from web_traffic.errors import (
     EXIT_INTERRUPTED,
     EXIT_NEEDS_ATTENTION,
@@ -125,7 +125,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     which.add_argument("--since", type=time_argument, metavar="TIME", help="rejected at this time or later, RFC 3339")
     which.add_argument("--until", type=time_argument, metavar="TIME", help="rejected before this time")
     which.add_argument("--values", type=Path, metavar="FILE", help="the events in this file, with its values (NDJSON)")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="only the N oldest of the selected events")
+    parser.add_argument("--limit", type=positive, metavar="N", help="only the N oldest of the selected events")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--dry-run", action="store_true", help="only count: send and change nothing")
     instead.add_argument("--export", type=Path, metavar="FILE", help="only write the events to a new file (NDJSON)")
@@ -139,9 +139,3 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     if options.values and (selectors or options.limit or options.export):
         parser.error("--values selects the events: leave out --reason, --since, --until, --limit and --export")
     return options
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
-    return int(text)

@@ -2,7 +2,7 @@
 
 `web-traffic watchdog` looks once, for cron or a systemd timer; `--every 30` looks every 30 seconds. It finds what no
 task can report: that nothing runs any more, because the scheduler is dead, the DAG is paused or PostgreSQL is down.
-It also sends the messages that could not be sent before.
+It also sends the messages that could not be sent before, and the digest of a week.
 """
 
 import argparse
@@ -21,8 +21,16 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_d
 
 from web_traffic.alerts import Incident, offline
 from web_traffic.alerts.channels import channels
+from web_traffic.alerts.digest import send_digest
 from web_traffic.alerts.incident import first_line
-from web_traffic.alerts.store import close_incidents, deliver, is_error_open, open_incident, overdue_since
+from web_traffic.alerts.store import (
+    close_incidents,
+    deliver,
+    end_silences,
+    is_error_open,
+    open_incident,
+    overdue_since,
+)
 from web_traffic.errors import EXIT_FOUND_WRONG, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, SettingsError
 from web_traffic.settings import AlertSettings, Settings
 from web_traffic.warehouse.connection import connect
@@ -32,7 +40,8 @@ log = logging.getLogger(__name__)
 DESCRIPTION = f"""\
 Look whether the pipeline runs, tell people if it does not, and send unsent messages. Addresses and login come from
 the environment: POSTGRES_URL, POSTGRES_USER, POSTGRES_PASSWORD, AIRFLOW_URL, RUN_DEADLINE, ALERT_SMTP_URL, ALERT_FROM,
-ALERT_EMAIL, ALERT_URLS, ALERT_FOLDER. Exit code 0: no error is open; {EXIT_FOUND_WRONG}: one is; {EXIT_TRY_AGAIN}: a
+ALERT_EMAIL, ALERT_URLS, ALERT_FOLDER, ALERT_DIGEST. Exit code 0: no error is open, or each of them is silenced;
+{EXIT_FOUND_WRONG}: one is open; {EXIT_TRY_AGAIN}: a
 message could not be sent, and the next look tries again; {EXIT_NEEDS_ATTENTION}: a setting is wrong.
 """
 POSTGRESQL, STANDSTILL = "postgresql", "web_traffic/standstill"
@@ -47,14 +56,16 @@ def look(settings: Settings, alerts: AlertSettings) -> int:
     try:
         with closing(connect(settings)) as connection:
             if not _is_set_up(connection):
-                log.info("the database has no etl.alert yet: the first run of the DAG makes it")
+                log.info("the database lacks the tables of this version: the next run of the DAG makes them")
                 return 0
             offline.hand_over(alerts.folder, connection)
             cause = _standstill(connection, alerts)
             if cause:
                 open_incident(connection, cause, [way.name for way in ways])
             close_incidents(connection, [POSTGRESQL] if cause else [POSTGRESQL, STANDSTILL], datetime.now(UTC))
+            end_silences(connection)
             not_sent = deliver(connection, ways)
+            not_sent += send_digest(connection, ways, alerts.digest_weekday, datetime.now(UTC).date())
             is_open = is_error_open(connection)
     except psycopg.Error as error:
         not_sent, is_open = offline.report(alerts.folder, _database_is_down(settings, error), ways), True
@@ -65,7 +76,7 @@ def look(settings: Settings, alerts: AlertSettings) -> int:
 
 def _is_set_up(connection: psycopg.Connection[Any]) -> bool:
     with connection.transaction():
-        return connection.execute("SELECT to_regclass('etl.alert') IS NOT NULL").fetchone() == (True,)
+        return connection.execute("SELECT to_regclass('etl.digest') IS NOT NULL").fetchone() == (True,)
 
 
 def _standstill(connection: psycopg.Connection[Any], alerts: AlertSettings) -> Incident | None:
@@ -116,6 +127,8 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         settings, alerts = Settings.from_environment(), AlertSettings.from_environment()
+        if alerts.digest_weekday is not None and not (alerts.smtp_url and alerts.recipients):
+            raise SettingsError("ALERT_DIGEST is sent by mail: set ALERT_SMTP_URL and ALERT_EMAIL, too")
     except SettingsError as error:
         sys.stderr.write(f"watchdog: {error}\n")
         return EXIT_NEEDS_ATTENTION

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from web_traffic.page.asking import Connection, Row, ask, reading
@@ -22,14 +22,28 @@ Cursor = tuple[datetime, str, int, int]
 """When an event was rejected, topic id, partition and offset: the order of the list."""
 
 
-def rejected(connection: Connection, within: Range, reason: str = "", before: Cursor | None = None) -> dict[str, Any]:
-    """Return the data of Rejected events; `before` is the last event of the page before."""
+def rejected(
+    connection: Connection,
+    within: Range,
+    reason: str = "",
+    before: Cursor | None = None,
+    *,
+    with_values: bool = True,
+) -> dict[str, Any]:
+    """Return the data of Rejected events; `before` is the last event of the page before.
+
+    Without values an event has its place, its reason and its length only.
+    """
     events = ask(connection, "rejected_events", **_selection(within, reason, before))
+    counts = ask(connection, "rejected_by_reason", **within.parameters())
     return {
         "start": within.start,
         "end": within.end,
-        "reasons": ask(connection, "rejected_by_reason", **within.parameters()),
-        "events": [_shown(event) for event in events[:LISTED]],
+        "bucket_seconds": within.bucket / timedelta(seconds=1),
+        "buckets": within.buckets(),
+        "reasons": list(_reasons(counts, within)),
+        "with_values": with_values,
+        "events": [_shown(event, with_values=with_values) for event in events[:LISTED]],
         "has_more": len(events) > LISTED,
     }
 
@@ -46,12 +60,26 @@ def download(settings: Settings, within: Range, reason: str = "") -> Iterator[st
             yield line(RejectedEvent(*row))
 
 
+def _reasons(counts: list[Row], within: Range) -> Iterator[Row]:
+    """Return the sums of each reason, with its events in each bucket; the most frequent reason first."""
+    place = {at: number for number, at in enumerate(within.buckets())}
+    reasons: dict[str, Row] = {}
+    for row in counts:
+        first = {"reason": row["reason"], "events": 0, "redriven": 0, "per_bucket": [0] * len(place)}
+        one = reasons.setdefault(row["reason"], first)
+        one["events"] += row["events"]
+        one["redriven"] += row["redriven"]
+        one["per_bucket"][place[row["at"]]] = row["events"]
+    yield from sorted(reasons.values(), key=lambda one: (-one["events"], one["reason"]))
+
+
 def _selection(within: Range, reason: str, before: Cursor | None) -> dict[str, object]:
     time, topic_id, partition, offset = before or (within.end, "", 0, 0)
     place = {"before_time": time, "before_topic": topic_id, "before_partition": partition, "before_offset": offset}
     return within.parameters() | place | {"reason": reason, "listed": LISTED + 1, "shown_bytes": SHOWN_BYTES}
 
 
-def _shown(event: Row) -> Row:
-    """Return the event with its bytes in base64: they may be anything."""
-    return event | {"value": None if event["value"] is None else b64encode(event["value"]).decode()}
+def _shown(event: Row, *, with_values: bool) -> Row:
+    """Return the event with its bytes in base64, because they may be anything; or without them."""
+    is_shown = with_values and event["value"] is not None
+    return event | {"value": b64encode(event["value"]).decode() if is_shown else None}

@@ -12,6 +12,8 @@ from web_traffic.window_length import WINDOW_MINUTES
 Dimension = Literal["completeness", "uniqueness", "validity", "freshness", "volume", "consistency"]
 Severity = Literal["warn", "error"]
 
+SHARE = "share"
+"""The unit of a part of 1, which people see in percent."""
 _QUERIES = resources.files("web_traffic.quality") / "sql" / "rules"
 
 
@@ -37,6 +39,8 @@ class DQRule:
     condition: str
     """The expectation, in words."""
     limit: float | None = None
+    unit: str = "offenders"
+    """What `observed` counts; `SHARE` for a part of 1. A rule that measures nothing counts its offenders."""
     file: Traversable | None = None
     """Where the query is; by default `sql/rules/<name>.sql` beside this module."""
     sql: str = field(init=False, repr=False)
@@ -111,8 +115,17 @@ RULES = (
         "Windows are closed soon after newer events come, in minutes",
         "at most 60 minutes behind the newest event",
         limit=60,
+        unit="minutes",
     ),
-    DQRule("lag", "freshness", "warn", "Offsets that no batch has read", "at most 1,000,000 offsets", limit=1_000_000),
+    DQRule(
+        "lag",
+        "freshness",
+        "warn",
+        "Offsets that no batch has read",
+        "at most 1,000,000 offsets",
+        limit=1_000_000,
+        unit="offsets",
+    ),
     DQRule(
         "open_transaction",
         "freshness",
@@ -120,6 +133,7 @@ RULES = (
         "Records that can't be read, because a producer holds a transaction open",
         "none for more than 60 seconds: end the transaction, or its producer",
         limit=60,
+        unit="records",
     ),
     DQRule(
         "rejected_share_warning",
@@ -128,6 +142,7 @@ RULES = (
         "Share of records that are no valid event",
         "at most 1 %",
         limit=0.01,
+        unit=SHARE,
         file=_QUERIES / "rejected_share.sql",
     ),
     DQRule(
@@ -137,10 +152,17 @@ RULES = (
         "Share of records that are no valid event",
         "at most 20 %",
         limit=0.20,
+        unit=SHARE,
         file=_QUERIES / "rejected_share.sql",
     ),
     DQRule(
-        "future_share", "validity", "warn", "Share of events ahead of their Kafka timestamp", "at most 1 %", limit=0.01
+        "future_share",
+        "validity",
+        "warn",
+        "Share of events ahead of their Kafka timestamp",
+        "at most 1 %",
+        limit=0.01,
+        unit=SHARE,
     ),
     DQRule(
         "late_share",
@@ -149,6 +171,7 @@ RULES = (
         "Share of events dropped as too late",
         "at most 1 % of the events",
         limit=0.01,
+        unit=SHARE,
     ),
     DQRule(
         "hosts_vanished",

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from web_traffic.errors import BadRule
-from web_traffic.quality.rules import DQRule
+from web_traffic.quality.rules import SHARE, DQRule
 from web_traffic.statements import statements_beside
 from web_traffic.window_length import WINDOW
 
@@ -57,8 +57,12 @@ class Result:
             return f"{self.rule.name}: {self.status}"
         found = f"{self.offenders:,} of {self.checked:,} offend"
         if self.observed != self.offenders:
-            found += f", {self.observed:,.6g} measured"
+            found += f", {self._measured} measured"
         return f"{self.rule.name}: {found} ({self.rule.description}: {self.rule.condition})"
+
+    @property
+    def _measured(self) -> str:
+        return f"{self.observed:.3%}" if self.rule.unit == SHARE else f"{self.observed:,.6g} {self.rule.unit}"
 
     def __str__(self) -> str:
         return f"{self.headline}, such as {self.sample[0]}" if self.sample else self.headline
@@ -115,6 +119,7 @@ def _row(result: Result) -> dict[str, Any]:
         "status": result.status,
         "condition": result.rule.condition,
         "observed": result.observed,
+        "unit": result.rule.unit,
         "checked": result.checked,
         "offenders": result.offenders,
         "sample": Jsonb(result.sample),

@@ -8,10 +8,11 @@ from typing import Any
 import psycopg
 
 from web_traffic.errors import RecountImpossible
+from web_traffic.intervals import Interval
 from web_traffic.recount.counting import FIRST_KAFKA_MS, tally
 from web_traffic.recount.rules import Window, microseconds
 from web_traffic.recount.sources import as_batch, offset_ranges, read_topic, rejected_times
-from web_traffic.settings import Interval, Settings
+from web_traffic.settings import Settings
 from web_traffic.statements import statements_beside
 
 statement = statements_beside(__name__)

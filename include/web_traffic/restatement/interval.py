@@ -15,10 +15,11 @@ from psycopg.types.json import Jsonb
 
 from web_traffic.errors import CountedOtherwise, NeedsAttention, NotIdle, NotSealed
 from web_traffic.gate import decide
+from web_traffic.intervals import Interval
 from web_traffic.kafka import Topic
 from web_traffic.restatement.lateness import Acceptance, ReadRange
 from web_traffic.restatement.reading import Reading, plan_reading
-from web_traffic.settings import Interval, RestateSettings, Settings, Share
+from web_traffic.settings import RestateSettings, Settings, Share
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.history import Fingerprint, read_standing
 from web_traffic.window_length import WINDOW, window_start

@@ -13,9 +13,10 @@ from uuid import UUID
 import psycopg
 
 from web_traffic.errors import RetentionGap
+from web_traffic.intervals import Interval
 from web_traffic.kafka import Found, Offsets, Topic, find_since
 from web_traffic.kafka_time import EARLIEST_MS, milliseconds, written
-from web_traffic.settings import Interval, Settings
+from web_traffic.settings import Settings
 from web_traffic.statements import statements_beside
 from web_traffic.unreadable import find_unreadable
 

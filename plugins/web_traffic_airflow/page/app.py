@@ -1,33 +1,38 @@
 """The page's routes. Each of them, static files too, is behind Airflow's login and its right to see plugins."""
 
-import logging
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from pathlib import Path
 from typing import Annotated, Any
 
-import psycopg
-from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
-from airflow.api_fastapi.core_api.security import requires_access_view
+from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.models.dag import DagModel
-from airflow.sdk.exceptions import AirflowNotFoundException
-from fastapi import Depends, FastAPI, HTTPException, Query, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import Body, Depends, FastAPI, HTTPException, Path, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
-from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from web_traffic.errors import KafkaUnavailable, NeedsAttention
-from web_traffic.page import overview, pipeline, quality, rejected, restatements, traffic
+from web_traffic.alerts import store
+from web_traffic.alerts.store import LONGEST_HOURS
+from web_traffic.page import lists, metrics, overview, pipeline, quality, rejected, restatements, traffic
 from web_traffic.page.asking import reading
-from web_traffic.page.ranges import BadRange, Range
-from web_traffic.settings import AlertSettings, Settings
-from web_traffic_airflow.connections import POSTGRES_READER, job_settings
+from web_traffic.page.traffic import Against
+from web_traffic.settings import AlertSettings
+from web_traffic_airflow.page.access import (
+    LIVE,
+    METRICS,
+    STATIC,
+    MayEdit,
+    Reader,
+    Within,
+    Writer,
+    chosen_list,
+    chosen_place,
+    let_in,
+)
+from web_traffic_airflow.page.form import add_form, form_for
+from web_traffic_airflow.page.refusals import add_refusals
 
-log = logging.getLogger(__name__)
-
-DAGS = ["web_traffic", "web_traffic_restatement"]
-STATIC = Path(__file__).parent / "static"
+DAGS = [LIVE, "web_traffic_restatement"]
 FILES = {path.relative_to(STATIC).as_posix(): path for path in STATIC.rglob("*") if path.is_file()}
 HEADERS = {
     "Content-Security-Policy": (
@@ -43,43 +48,18 @@ HEADERS = {
 class Tagged(JSONResponse):
     """JSON with an entity tag, so that a browser that has it already is answered by 304."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        """Take what `JSONResponse` takes."""
-        super().__init__(*arguments, **named)
+    def __init__(self, content: Any, status_code: int = 200, **named: Any) -> None:
+        """Take what `JSONResponse` takes; FastAPI's description needs the default of `status_code`."""
+        super().__init__(content, status_code, **named)
         self.headers["ETag"] = f'"{sha256(self.body).hexdigest()}"'
 
 
 app = FastAPI(
     title="Web traffic",
     default_response_class=Tagged,
-    dependencies=[Depends(requires_access_view(AccessView.PLUGINS))],
+    dependencies=[Depends(let_in)],
     openapi_url=None,  # it would be open to all
 )
-
-
-def settings() -> Settings:
-    """Return the settings of the reader role."""
-    return job_settings(POSTGRES_READER)
-
-
-def chosen_range(
-    preset: Annotated[str, Query(alias="range")] = "6h",
-    start: Annotated[datetime | None, Query(alias="from")] = None,
-    end: Annotated[datetime | None, Query(alias="to")] = None,
-) -> Range:
-    """Return the range of the request."""
-    return Range.of(preset, start, end, datetime.now(UTC))
-
-
-def chosen_place(
-    before_time: datetime | None = None, before_topic: str = "", before_partition: int = 0, before_offset: int = 0
-) -> rejected.Cursor | None:
-    """Return the rejected event after which the next page begins."""
-    return (before_time, before_topic, before_partition, before_offset) if before_time else None
-
-
-Reader = Annotated[Settings, Depends(settings)]
-Within = Annotated[Range, Depends(chosen_range)]
 
 
 @app.get("/")
@@ -106,11 +86,33 @@ def show_state(reader: Reader) -> dict[str, Any]:
     return state | {"paused": paused, "run_deadline_seconds": deadline / timedelta(seconds=1)}
 
 
+@app.get(METRICS)
+def show_metrics(reader: Reader) -> Response:
+    """Return the state of the pipeline for Prometheus."""
+    with reading(reader) as connection:
+        return Response(metrics.metrics(connection), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
 @app.get("/api/traffic")
-def show_traffic(reader: Reader, within: Within, search: str = "") -> dict[str, Any]:
+def show_traffic(reader: Reader, within: Within, search: str = "", against: Against = "before") -> dict[str, Any]:
     """Return the view Traffic."""
     with reading(reader) as connection:
-        return traffic.traffic(connection, within, search.strip())
+        return traffic.traffic(connection, within, search.strip(), against)
+
+
+@app.get("/api/list")
+def show_list(
+    reader: Reader, within: Within, wanted: Annotated[lists.Wanted, Depends(chosen_list)], page: int = 0
+) -> dict[str, Any]:
+    """Return a page of a list behind Traffic."""
+    with reading(reader) as connection:
+        return lists.page(connection, within, wanted, page)
+
+
+@app.get("/api/list.csv")
+def download_list(reader: Reader, within: Within, wanted: Annotated[lists.Wanted, Depends(chosen_list)]) -> Response:
+    """Return the whole list as a file."""
+    return _file(lists.download(reader, within, wanted), f"{wanted.of}.csv", "text/csv; charset=utf-8")
 
 
 @app.get("/api/pipeline")
@@ -134,10 +136,29 @@ def show_quality(reader: Reader, within: Within) -> dict[str, Any]:
 
 
 @app.get("/api/alerts")
-def show_alerts(reader: Reader, within: Within) -> dict[str, Any]:
+def show_alerts(reader: Reader, within: Within, may_edit: MayEdit) -> dict[str, Any]:
     """Return the view Alerts."""
     with reading(reader) as connection:
-        return quality.alerts(connection, within)
+        data = quality.alerts(connection, within)
+    return {"alerts": [alert | {"form": form_for(alert)} for alert in data["alerts"]], "may_edit": may_edit}
+
+
+@app.post("/api/alerts/{alert_id}/silence")
+def silence(
+    writer: Writer,
+    user: GetUserDep,
+    may_edit: MayEdit,
+    alert_id: Annotated[int, Path(ge=1, lt=2**63)],
+    reason: Annotated[str, Body(min_length=1, max_length=400)],
+    hours: Annotated[int, Body(ge=1, le=LONGEST_HOURS)],
+) -> dict[str, datetime]:
+    """Silence an open incident, in the name of the person who asks."""
+    if not may_edit:
+        raise HTTPException(403, f"only those who may edit the DAG {LIVE} may silence incidents")
+    until = datetime.now(UTC) + timedelta(hours=hours)
+    if store.silence(writer, alert_id, until, user.get_name(), reason) is None:
+        raise HTTPException(404, f"no incident {alert_id} is open")
+    return {"silenced_until": until}
 
 
 @app.get("/api/restatements")
@@ -153,29 +174,32 @@ def show_rejected(
     within: Within,
     before: Annotated[rejected.Cursor | None, Depends(chosen_place)],
     response: Response,
+    may_edit: MayEdit,
     reason: str = "",
 ) -> dict[str, Any]:
-    """Return the view Rejected events. Its values may be personal, so no cache keeps them."""
+    """Return the view Rejected events. Values may be personal: not everybody sees them, and no cache keeps them."""
     response.headers["Cache-Control"] = "no-store"
     with reading(reader) as connection:
-        return rejected.rejected(connection, within, reason, before)
+        return rejected.rejected(connection, within, reason, before, with_values=may_edit)
 
 
 @app.get("/api/rejected.ndjson")
-def download_rejected(reader: Reader, within: Within, reason: str = "") -> Response:
-    """Return the rejected events as a file."""
-    lines = rejected.download(reader, within, reason)
+def download_rejected(reader: Reader, within: Within, may_edit: MayEdit, reason: str = "") -> Response:
+    """Return the rejected events as a file, to those who may edit the DAG."""
+    if not may_edit:
+        raise HTTPException(403, f"raw records are for those who may edit the DAG {LIVE}")
+    return _file(rejected.download(reader, within, reason), "rejected_events.ndjson", "application/x-ndjson")
+
+
+def _file(lines: Iterator[str], name: str, media_type: str) -> Response:
     first = next(lines, "")  # an error comes before the headers are sent
 
-    def all_lines() -> Any:
+    def all_lines() -> Iterator[str]:
         yield first
         yield from lines
 
-    headers = {
-        "Content-Disposition": 'attachment; filename="rejected_events.ndjson"',
-        "Cache-Control": "no-store",
-    }
-    return StreamingResponse(all_lines(), media_type="application/x-ndjson", headers=headers)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return StreamingResponse(all_lines(), media_type=media_type, headers=headers)
 
 
 @app.middleware("http")
@@ -190,58 +214,5 @@ async def add_headers(request: Request, call_next: Any) -> Response:
     return response
 
 
-@app.exception_handler(StarletteHTTPException)
-def explain_refusal(request: Request, error: StarletteHTTPException) -> Response:
-    """Answer a person who is not logged in, or may not see plugins, with a page; a script with JSON."""
-    if error.status_code in (401, 403) and "text/html" in request.headers.get("accept", ""):
-        return FileResponse(STATIC / f"{error.status_code}.html", status_code=error.status_code)
-    return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
-
-
-@app.exception_handler(BadRange)
-def explain_range(_: Request, error: BadRange) -> Response:
-    """Say what is wrong with the range."""
-    return JSONResponse({"detail": str(error)}, 400)
-
-
-@app.exception_handler(RequestValidationError)
-def explain_parameter(_: Request, error: RequestValidationError) -> Response:
-    """Say which parameter is not what it should be."""
-    flaws = [f"{flaw['loc'][-1]}: {flaw['msg']}" for flaw in error.errors()]
-    return JSONResponse({"detail": "; ".join(flaws)}, 400)
-
-
-@app.exception_handler(psycopg.DataError)
-def explain_value(_: Request, error: psycopg.DataError) -> Response:
-    """Say that PostgreSQL can't take a value, such as a text with a NUL or a number that is too large."""
-    return JSONResponse({"detail": f"a parameter can't be used: {error.diag.message_primary or error}"}, 400)
-
-
-@app.exception_handler(psycopg.OperationalError)
-def explain_database(_: Request, error: psycopg.OperationalError) -> Response:
-    """Say that the database is down or slow; details are for the log."""
-    log.warning("the page can't read the database: %s", error)
-    if isinstance(error, psycopg.errors.QueryCanceled):
-        return JSONResponse({"detail": "PostgreSQL took too long: choose a shorter range"}, 503)
-    return JSONResponse({"detail": "PostgreSQL does not answer, or refuses the role web_traffic_reader"}, 503)
-
-
-@app.exception_handler(psycopg.errors.UndefinedTable)
-@app.exception_handler(psycopg.errors.InvalidSchemaName)
-def explain_schema(_: Request, error: psycopg.Error) -> Response:
-    """Say that no run has made the tables yet."""
-    log.warning("the page can't read the database: %s", error)
-    return JSONResponse({"detail": "The tables are not there yet: a run of the DAG web_traffic makes them"}, 503)
-
-
-@app.exception_handler(AirflowNotFoundException)
-def explain_connection(_: Request, error: AirflowNotFoundException) -> Response:
-    """Say which connection of Airflow is missing."""
-    return JSONResponse({"detail": f"Airflow lacks a connection that the page needs: {error}"}, 503)
-
-
-@app.exception_handler(KafkaUnavailable)
-@app.exception_handler(NeedsAttention)
-def explain_kafka(_: Request, error: Exception) -> Response:
-    """Say why the lag is not known, or which setting is wrong."""
-    return JSONResponse({"detail": str(error)}, 503)
+add_form(app)
+add_refusals(app)

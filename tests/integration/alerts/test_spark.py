@@ -58,8 +58,8 @@ def test_a_run_that_fails_in_a_worker_is_a_mail_with_the_cause_and_not_tried_aga
     mail(inbox, "[recovered] task aggregate of web_traffic failed")
 
 
-def test_a_restatement_that_is_refused_is_a_mail_with_its_reason(
-    live: AirflowApi, first_run: FirstRun, inbox: Inbox
+def test_a_restatement_that_is_refused_is_a_mail_with_its_reason_and_no_other_one_ends_it(
+    live: AirflowApi, warehouse: Pipeline, first_run: FirstRun, inbox: Inbox
 ) -> None:
     live.unpause(DAG)
     now, end = (at.timestamp() // 300 * 300 for at in (datetime.now(UTC), first_run.end))
@@ -76,6 +76,16 @@ def test_a_restatement_that_is_refused_is_a_mail_with_its_reason(
     assert "Error:     NotSealed: " in body
     assert "Cannot execute" not in body
     assert "Next step: the error says what to do; then clear the task\n" in body
+    restate(end - 1800)
+    still = "SELECT alert_id FROM etl.alert WHERE key = 'web_traffic/restate/windows' AND resolved_at IS NULL"
+    [(alert_id,)] = warehouse.query(still)
+    assert "[recovered] task restate of web_traffic failed" not in inbox.subjects()
+    with warehouse.owner() as connection:  # as if these windows, which are closed, had been refused
+        connection.execute(
+            "UPDATE etl.alert SET windows = tstzmultirange(tstzrange(to_timestamp(%s), to_timestamp(%s))) "
+            "WHERE alert_id = %s",
+            (end - 1800, end - 1500, alert_id),
+        )
     restate(end - 1800)
     mail(inbox, "[recovered] task restate of web_traffic failed")
 

@@ -50,7 +50,7 @@ def test_records_behind_an_open_transaction_are_a_warning_until_it_ends(pipeline
         [row] = waiting.sample
         assert datetime.fromisoformat(row["since"]) == began_at
         assert (row["partitions"], row["seconds"] >= 180) == ("2", True)
-        assert "1 of 1 offend, 1,500 measured" in waiting.headline
+        assert "1 of 1 offend, 1,500 records measured" in waiting.headline
         producer.abort_transaction(30)
     wait_until(lambda: not any(describe_topic(pipeline.settings).waiting.values()), "nothing waits", within=20)
     with pipeline.connect() as connection:

@@ -25,7 +25,13 @@ DAGS = ("web_traffic", "web_traffic_restatement")
 
 def instance(dag_id: str) -> Any:
     return SimpleNamespace(
-        dag_id=dag_id, run_id=MIDNIGHT, task_id="restate", try_number=1, log_url="http://log", start_date=None
+        dag_id=dag_id,
+        run_id=MIDNIGHT,
+        task_id="restate",
+        try_number=1,
+        log_url="http://log",
+        start_date=None,
+        task=None,
     )
 
 
@@ -97,7 +103,7 @@ def test_a_check_keeps_its_results_under_the_name_of_its_run() -> None:
 def test_the_same_warning_in_two_dags_is_two_failures(monkeypatch: pytest.MonkeyPatch) -> None:
     reported: list[Any] = []
     monkeypatch.setattr(alerts, "_report", reported.append)
-    monkeypatch.setattr(alerts, "_recover", lambda *_: None)
+    monkeypatch.setattr(alerts, "_recover", lambda *_, **__: None)
     rule = next(rule for rule in RULES if rule.severity == "warn")
     warned = Result(rule, 1, 1, 1.0, [])
     for dag_id in DAGS:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from web_traffic.errors import SettingsError
-from web_traffic.settings import AlertSettings, Interval, RestateSettings, Settings, Share
+from web_traffic.intervals import Interval
+from web_traffic.settings import AlertSettings, RestateSettings, Settings, Share
 
 
 def test_without_an_environment_the_documented_defaults_hold() -> None:
@@ -127,12 +128,13 @@ def test_shares_are_other_runs_with_their_intervals() -> None:
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({"RESTATE_TO": ""}, "give RESTATE_FROM and RESTATE_TO, or neither and CLOSE_IDLE_WINDOWS=true"),
-        ({"CLOSE_IDLE_WINDOWS": "true"}, "give RESTATE_FROM and RESTATE_TO, or neither and CLOSE_IDLE_WINDOWS=true"),
-        ({"RESTATE_FROM": "2026-03-29T12:01:00Z"}, "RESTATE_FROM=.* must lie on the boundary of a window"),
-        ({"RESTATE_FROM": "2026-03-29T12:00:00"}, "RESTATE_FROM=.* must say its offset from UTC"),
-        ({"RESTATE_TO": "tomorrow"}, "RESTATE_TO='tomorrow' must be a time like 2026-03-29T00:00:00"),
-        ({"RESTATE_FROM": "2026-03-29T13:00:00Z"}, "RESTATE_FROM=.* must be earlier than RESTATE_TO="),
+        ({"RESTATE_TO": ""}, "there is only RESTATE_FROM: give both, or neither"),
+        ({"RESTATE_FROM": "", "RESTATE_TO": ""}, "give RESTATE_FROM and RESTATE_TO, or CLOSE_IDLE_WINDOWS"),
+        ({"CLOSE_IDLE_WINDOWS": "true"}, "CLOSE_IDLE_WINDOWS restates .*: leave out RESTATE_FROM and RESTATE_TO"),
+        ({"RESTATE_FROM": "2026-03-29T12:01:00Z"}, "RESTATE_FROM: .* must be a multiple of 5 minutes, such as"),
+        ({"RESTATE_FROM": "2026-03-29T12:00:00"}, "RESTATE_FROM: .* must say its offset from UTC"),
+        ({"RESTATE_TO": "tomorrow"}, "RESTATE_TO: 'tomorrow' must be a time like 2026-03-29T00:00:00"),
+        ({"RESTATE_FROM": "2026-03-29T13:00:00Z"}, "RESTATE_FROM, .* must be earlier than RESTATE_TO"),
         ({"ALLOWED_LATENESS": "0"}, "ALLOWED_LATENESS='0' must be a positive whole number"),
     ],
 )

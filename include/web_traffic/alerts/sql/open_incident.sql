@@ -1,7 +1,9 @@
 -- Open an incident, or count one more failure of the open one of its key. The task, the DAG and the watchdog can
--- report the same failure: it counts once, even if its incident is over by then.
+-- report the same failure: it counts once, even if its incident is over by then. An incident about windows collects
+-- those that failed.
 INSERT INTO etl.alert AS a (
-    key, severity, title, error, next_step, run_name, links, books, failure_ids, failures, first_at, last_at, channels, unsent
+    key, severity, title, error, next_step, run_name, links, books, failure_ids, failures, first_at, last_at, channels, unsent,
+    windows
 )
 SELECT
     %(key)s,
@@ -17,7 +19,8 @@ SELECT
     %(at)s,
     %(last_at)s,
     %(channels)s,
-    %(unsent)s
+    %(unsent)s,
+    %(windows)s::tstzmultirange
 WHERE NOT EXISTS (SELECT 1 FROM etl.alert AS known WHERE known.key = %(key)s AND %(failure)s = any(known.failure_ids))
 ON CONFLICT (key) WHERE resolved_at IS NULL DO UPDATE
     SET
@@ -29,4 +32,5 @@ ON CONFLICT (key) WHERE resolved_at IS NULL DO UPDATE
         next_step = excluded.next_step,
         run_name = excluded.run_name,
         links = excluded.links,
-        books = excluded.books;
+        books = excluded.books,
+        windows = a.windows + excluded.windows;

@@ -20,5 +20,5 @@ WHERE
             a.resolved_at IS NULL
             AND a.severity = 'error'
             AND (a.key = 'web_traffic' OR a.key LIKE 'web_traffic/%%')
-            AND a.key NOT IN ('web_traffic/standstill', 'web_traffic/redrive', 'web_traffic/restate')
+            AND a.key !~ '^web_traffic/(standstill|form|redrive|restate|check_quality/.)'
     );

@@ -13,7 +13,12 @@ SELECT
     last_at,
     resolved_at,
     channels,
-    unsent
+    unsent,
+    lower(windows) AS restate_from,
+    upper(windows) AS restate_to,
+    silenced_until,
+    silenced_by,
+    silence_reason
 FROM etl.alert
 WHERE resolved_at IS NULL OR (last_at >= %(range_start)s AND first_at < %(range_end)s)
 ORDER BY resolved_at IS NULL DESC, last_at DESC, alert_id DESC

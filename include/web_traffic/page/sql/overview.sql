@@ -1,5 +1,6 @@
 -- What is going on at this moment, in one row: the newest live run, the newest check of the result table, the outcomes
--- of that check, open incidents, and late events since the newest restatement.
+-- of that check, open incidents, the newest restatement if it was a dry run of the last day, and late events since the
+-- newest one that was not.
 WITH newest AS (
     SELECT name, status, started_at FROM etl.run WHERE kind = 'live' ORDER BY run_id DESC LIMIT 1
 ),
@@ -26,10 +27,18 @@ outcomes AS (
 
 alerts AS (
     SELECT
-        count(*) FILTER (WHERE severity = 'error') AS errors,
-        count(*) FILTER (WHERE severity = 'warning') AS warnings
+        count(*) FILTER (WHERE severity = 'error' AND NOT coalesce(silenced_until > now(), FALSE)) AS errors,
+        count(*) FILTER (WHERE severity = 'warning' AND NOT coalesce(silenced_until > now(), FALSE)) AS warnings,
+        count(*) FILTER (WHERE silenced_until > now()) AS silenced
     FROM etl.alert
     WHERE resolved_at IS NULL
+),
+
+tried AS (
+    SELECT name, dry_run, windows_changed FROM etl.run
+    WHERE kind = 'restate' AND status = 'succeeded' AND started_at > now() - interval '1 day'
+    ORDER BY run_id DESC
+    LIMIT 1
 ),
 
 restated AS (
@@ -43,6 +52,7 @@ SELECT
     (SELECT to_jsonb(newest.*) FROM newest) AS newest_run,
     (SELECT to_jsonb(checked.*) || to_jsonb(outcomes.*) FROM checked CROSS JOIN outcomes) AS newest_check,
     (SELECT to_jsonb(alerts.*) FROM alerts) AS open_alerts,
+    (SELECT to_jsonb(tried.*) FROM tried WHERE tried.dry_run) AS dry_run,
     (
         SELECT coalesce(sum(r.late), 0)::bigint FROM etl.run AS r
         WHERE r.kind = 'live' AND r.run_id > coalesce((SELECT restated.run_id FROM restated), 0)

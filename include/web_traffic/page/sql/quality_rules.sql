@@ -31,6 +31,7 @@ SELECT
     q.checked_at,
     q.run_name,
     q.observed,
+    q.unit,
     q.checked,
     q.offenders,
     q.sample,

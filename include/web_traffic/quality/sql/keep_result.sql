@@ -1,7 +1,7 @@
 -- Keep the result of one rule.
 INSERT INTO etl.quality_result (
-    run_name, run_id, since, until, table_name, rule, dimension, severity, status, condition, observed, checked, offenders,
-    sample
+    run_name, run_id, since, until, table_name, rule, dimension, severity, status, condition, observed, unit, checked,
+    offenders, sample
 ) VALUES (
     %(run_name)s,
     %(run_id)s,
@@ -14,6 +14,7 @@ INSERT INTO etl.quality_result (
     %(status)s,
     %(condition)s,
     %(observed)s,
+    %(unit)s,
     %(checked)s,
     %(offenders)s,
     %(sample)s

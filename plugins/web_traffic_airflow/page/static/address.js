@@ -5,12 +5,15 @@ const here = new URLSearchParams(location.search);
 /** Return a parameter of the address, or a default. */
 export const parameter = (name, otherwise = "") => here.get(name) || otherwise;
 
+/** Return all values of a parameter of the address. */
+export const all = (name) => here.getAll(name);
+
 /** Return the address of this page with some parameters changed; null takes one away. */
 export function address(changes, start = here) {
   const parameters = new URLSearchParams(start);
   for (const [name, value] of Object.entries(changes)) {
-    if (value === null || value === "") parameters.delete(name);
-    else parameters.set(name, value);
+    parameters.delete(name);
+    if (value !== null && value !== "") [value].flat().forEach((one) => parameters.append(name, one));
   }
   return `?${parameters}`;
 }
@@ -35,10 +38,16 @@ export function ask(path, parameters) {
   return asked.get(place);
 }
 
-async function answerOf(place) {
+/** Tell the server something, and return what it answers; raises as `ask` does. */
+export function tell(place, body) {
+  const headers = { Accept: "application/json", "Content-Type": "application/json" };
+  return answerOf(place, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+async function answerOf(place, request = { headers: { Accept: "application/json" } }) {
   let answer;
   try {
-    answer = await fetch(place, { headers: { Accept: "application/json" } });
+    answer = await fetch(place, request);
   } catch {
     throw Object.assign(new Error("Airflow's API server does not answer."), { status: 0 });
   }

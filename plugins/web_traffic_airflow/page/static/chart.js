@@ -1,6 +1,6 @@
 // Charts over time, drawn by uPlot: stacked bars and lines, with a tooltip, open ranges and marks.
 import { h } from "./dom.js";
-import { short, time } from "./format.js";
+import { short, time, zone } from "./format.js";
 
 const HEIGHT = 260;
 
@@ -91,7 +91,7 @@ function settings(at, series, options, tooltip, width) {
     width,
     height: HEIGHT,
     legend: { show: false },
-    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
     cursor: {
       y: false,
       points: { show: false },
@@ -163,7 +163,7 @@ function showTooltip(plot, at, series, options, tooltip) {
   const rows = series.map((one, number) => ({ one, number, value: one.values[index] })).filter(({ value }) => value);
   const sum = rows.reduce((total, { value }) => total + value, 0);
   tooltip.replaceChildren(
-    h("strong", {}, `${time(at[index]).slice(0, 16)} UTC`),
+    h("strong", {}, `${time(at[index]).slice(0, 16)} ${zone}`),
     h(
       "table",
       {},

@@ -1,4 +1,28 @@
-// Writes numbers and times; all times are UTC.
+// Writes numbers and times. Times are in the zone that is chosen in Airflow, whose UI keeps it in the local storage.
+
+const local = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const ZONE = [localStorage.getItem("timezone")?.replaceAll('"', ""), local].find(isZone) ?? "UTC";
+
+/** The name of the zone of all times that are shown. */
+export const zone = ZONE === "Etc/UTC" ? "UTC" : ZONE;
+
+// Swedish writes times as "2026-01-31 12:05:00".
+const TIME = new Intl.DateTimeFormat("sv-SE", { timeZone: ZONE, dateStyle: "short", timeStyle: "medium" });
+
+function isZone(name) {
+  try {
+    return Boolean(name && new Intl.DateTimeFormat("en", { timeZone: name }));
+  } catch {
+    return false;
+  }
+}
+
+/** A time of the zone, such as "2026-01-31T12:05", as one of UTC in the same form. */
+export function toUtc(text) {
+  const meant = Date.parse(`${text}Z`);
+  const off = (at) => Date.parse(`${TIME.format(at).replace(" ", "T")}Z`) - at;
+  return new Date(meant - off(meant - off(meant))).toISOString().slice(0, 16);
+}
 
 const WHOLE = new Intl.NumberFormat("en-US");
 const SHORT = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
@@ -18,6 +42,14 @@ export const short = (value) => SHORT.format(value);
 /** 0.123 → "12.3%". */
 export const percent = (value) => (value === null ? "–" : PERCENT.format(value));
 
+/** A figure with its unit: "12.3%" for a share, "61 minutes". */
+export function measured(value, unit) {
+  if (value === null) return "–";
+  const figure = unit === "share" ? 100 * value : value;
+  const text = figure.toLocaleString("en-US", { maximumSignificantDigits: 4 });
+  return unit === "share" ? `${text}%` : `${text} ${unit ?? ""}`.trim();
+}
+
 /** Change from one figure to another: "+12%", "×25", or "new". */
 export function change(before, now) {
   if (before === 0) return now === 0 ? "–" : "new";
@@ -27,8 +59,7 @@ export function change(before, now) {
 /** A time as "2026-01-31 12:05:00"; of a string, or of seconds since 1970. */
 export function time(at) {
   if (at === null || at === undefined) return "–";
-  const date = typeof at === "number" ? new Date(at * 1000) : new Date(at);
-  return date.toISOString().slice(0, 19).replace("T", " ");
+  return TIME.format(typeof at === "number" ? at * 1000 : new Date(at));
 }
 
 /** A time without its seconds. */

@@ -2,10 +2,13 @@
 import { address, parameter, range } from "./address.js";
 import { alerts } from "./alerts.js";
 import { h, notice } from "./dom.js";
+import { minute, toUtc, zone } from "./format.js";
+import { list } from "./list.js";
 import { pipeline } from "./pipeline.js";
 import { quality } from "./quality.js";
 import { rejected } from "./rejected.js";
 import { restatements } from "./restatements.js";
+import { run } from "./run.js";
 import { showState } from "./state.js";
 import { traffic } from "./traffic.js";
 
@@ -16,7 +19,10 @@ const VIEWS = {
   rejected: ["Rejected events", rejected],
   restatements: ["Restatements", restatements],
   alerts: ["Alerts", alerts],
+  list: ["List", list],
+  run: ["Start a run", run],
 };
+const UNLISTED = ["list", "run"];
 const RANGES = { "1h": "1 hour", "6h": "6 hours", "24h": "24 hours", "7d": "7 days" };
 const SLOW_MS = 150;
 
@@ -29,14 +35,15 @@ function showViews() {
       { href: address({ view: name }, new URLSearchParams(range())), "aria-current": name === chosen && "page" },
       title,
     );
-  document.getElementById("views").append(...Object.entries(VIEWS).map(link));
+  const listed = Object.entries(VIEWS).filter(([name]) => !UNLISTED.includes(name));
+  document.getElementById("views").append(...listed.map(link));
 }
 
 /** The ranges as links, and a form for any other; what else is in the address stays, but for where a list goes on. */
 function showRange() {
   const stays = new URLSearchParams(location.search);
   [...stays.keys()]
-    .filter((name) => name === "run" || name.startsWith("before"))
+    .filter((name) => name === "run" || name === "page" || name.startsWith("before"))
     .forEach((name) => stays.delete(name));
   const current = range().range;
   const link = ([name, title]) =>
@@ -54,7 +61,7 @@ function showRange() {
       type: "datetime-local",
       required: true,
       step: 60,
-      value: range()[name]?.slice(0, 16) ?? "",
+      value: isTime(range()[name]) ? minute(utc(range()[name])).replace(" ", "T") : "",
     }),
   ];
   document.getElementById("range").append(
@@ -65,15 +72,27 @@ function showRange() {
       h("summary", {}, "Other"),
       h(
         "form",
-        {},
+        { on: { submit: showChosen } },
         kept.map(([name, value]) => h("input", { type: "hidden", name, value })),
         field("from", "From"),
         field("to", "to"),
-        h("span", {}, "UTC"),
+        h("span", {}, zone),
         h("button", {}, "Show"),
       ),
     ),
   );
+}
+
+/** A time of the address: without an offset it is UTC. */
+const utc = (text) => (/[zZ]$|[+-][0-9]{2}:?[0-9]{2}$/.test(text) ? text : `${text}Z`);
+
+const isTime = (text) => Boolean(text) && !Number.isNaN(Date.parse(utc(text)));
+
+/** People choose times of their zone; the address has UTC. */
+function showChosen(event) {
+  event.preventDefault();
+  const entries = Object.fromEntries(new FormData(event.target));
+  location.assign(address({ range: null, ...entries, from: toUtc(entries.from), to: toUtc(entries.to) }));
 }
 
 function explain(error) {

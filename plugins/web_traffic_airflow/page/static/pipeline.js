@@ -2,7 +2,7 @@
 import { address, airflowRun, ask, parameter, range } from "./address.js";
 import { chart } from "./chart.js";
 import { bar, h, notice, section, table, tiles } from "./dom.js";
-import { duration, minute, number, time } from "./format.js";
+import { duration, minute, number, time, zone } from "./format.js";
 
 const WENT = ["rejected", "future", "late", "superseded", "emitted", "open_after"];
 /** Distances of an axis of time, in seconds. */
@@ -105,8 +105,8 @@ function runs(data) {
       [
         ["Run", runCell],
         ["Status", (run) => h("span", { class: `status ${run.status}` }, run.status)],
-        ["Started (UTC)", (run) => time(run.started_at)],
-        ["Duration", durationCell],
+        [`Started (${zone})`, (run) => time(run.started_at)],
+        ["Duration", durationCell, "", (run) => run.seconds],
         ["Read", (run) => number(run.read), "number"],
         ["Where its events went", booksBar],
       ],
@@ -176,8 +176,8 @@ function named(found) {
         h(
           "dl",
           { class: "facts" },
-          fact("Started", `${time(run.started_at)} UTC`),
-          fact("Ended", run.ended_at ? `${time(run.ended_at)} UTC` : "not yet"),
+          fact("Started", `${time(run.started_at)} ${zone}`),
+          fact("Ended", run.ended_at ? `${time(run.ended_at)} ${zone}` : "not yet"),
           fact("Duration", durationCell(run)),
           Object.entries(run.phases ?? {}).map(([name, seconds]) =>
             fact(`Phase ${words(name)}`, typeof seconds === "number" ? duration(seconds) : String(seconds)),

@@ -2,7 +2,7 @@
 import { address, ask, range } from "./address.js";
 import { chart } from "./chart.js";
 import { h, notice, section, table, tiles } from "./dom.js";
-import { minute, number, time } from "./format.js";
+import { measured, minute, number, time, zone } from "./format.js";
 
 const kind = (status) => (status === "nothing to check" ? "idle" : status);
 
@@ -13,14 +13,18 @@ export async function quality() {
       notice("Nothing was checked in this range", "Each run of the DAG web_traffic applies the rules at its end."),
     ];
   const count = (status) => data.rules.filter((rule) => rule.status === status).length;
-  const idle = count("nothing to check") ? `; ${number(count("nothing to check"))} had nothing to check` : "";
+  const idle = count("nothing to check");
   const series = [
     { name: "warnings", values: data.warned, colour: "--warn" },
     { name: "errors", values: data.failed, colour: "--bad" },
   ];
   return [
     tiles(
-      ["Passed", number(count("passed")), `of ${number(data.rules.length)} rules, at their newest check${idle}`],
+      [
+        "Passed",
+        `${number(count("passed"))} of ${number(data.rules.length - idle)}`,
+        `rules, at their newest check${idle ? `; ${number(idle)} more had nothing to check` : ""}`,
+      ],
       ["Warnings", number(count("warned")), "rules that find offenders, and fail nothing"],
       ["Errors", number(count("failed")), "rules that have failed a run", count("failed") ? "failed" : ""],
     ),
@@ -49,14 +53,14 @@ export async function quality() {
           ["Dimension", (rule) => rule.dimension],
           ["Status", (rule) => h("span", { class: `status ${kind(rule.status)}` }, rule.status)],
           [
-            "Checked (UTC)",
+            `Checked (${zone})`,
             (rule) => h("a", { href: address({ view: "pipeline", run: rule.run_name }) }, minute(rule.checked_at)),
           ],
           [
             "Observed",
-            (rule) =>
-              rule.observed === null ? "–" : rule.observed.toLocaleString("en-US", { maximumSignificantDigits: 4 }),
+            (rule) => measured(rule.observed, rule.unit),
             "number",
+            (rule) => rule.observed,
           ],
           ["History", strip],
           ["Offenders", offenders],
@@ -79,7 +83,7 @@ function strip(rule) {
     rule.history.map((check) =>
       h("span", {
         class: `check ${kind(check.status)}`,
-        title: `${time(check.at)} UTC, ${check.run_name}: ${check.status}`,
+        title: `${time(check.at)} ${zone}, ${check.run_name}: ${check.status}`,
       }),
     ),
   );

@@ -1,7 +1,8 @@
 // The view Rejected events.
 import { address, ask, parameter, range } from "./address.js";
+import { chart } from "./chart.js";
 import { h, notice, section, table, tiles } from "./dom.js";
-import { bytes, number, percent, time } from "./format.js";
+import { bytes, number, percent, time, zone } from "./format.js";
 
 const PLACE = ["before_time", "before_topic", "before_partition", "before_offset"];
 
@@ -25,6 +26,14 @@ export async function rejected() {
         number(data.reasons.reduce((sum, one) => sum + one.redriven, 0)),
         "of them, to be counted after all",
       ],
+    ),
+    section(
+      "Rejected over time",
+      chart(
+        data.buckets,
+        data.reasons.map((one) => ({ name: one.reason, values: one.per_bucket })),
+        { label: `Rejected events over time, by reason: ${number(all)} in all.`, stacked: true, bucket: data.bucket_seconds },
+      ),
     ),
     section(
       "By reason",
@@ -53,6 +62,19 @@ export async function rejected() {
             "number",
           ],
           ["Sent back", (one) => number(one.redriven), "number"],
+          [
+            "",
+            (one) =>
+              one.events > one.redriven &&
+              h(
+                "a",
+                {
+                  href: address({ view: "run", redrive_reasons: one.reason, redrive_since: data.start }, new URLSearchParams(range())),
+                  "aria-label": `Send events back that were rejected for: ${one.reason}`,
+                },
+                "Send back …",
+              ),
+          ],
         ],
         data.reasons,
       ),
@@ -60,21 +82,23 @@ export async function rejected() {
     ),
     section(
       reason ? `Events: ${reason}` : "Events",
-      h(
-        "p",
-        {},
-        h(
-          "a",
-          {
-            class: "button",
-            href: `api/rejected.ndjson?${new URLSearchParams({ ...range(), reason })}`,
-            download: "rejected_events.ndjson",
-          },
-          "Download as NDJSON",
-        ),
-        " To repair and send them back, see web-traffic redrive --help.",
-      ),
-      data.events.length === 0 ? notice("No more events", "The list ends here.") : data.events.map(entry),
+      data.with_values
+        ? h(
+            "p",
+            {},
+            h(
+              "a",
+              {
+                class: "button",
+                href: `api/rejected.ndjson?${new URLSearchParams({ ...range(), reason })}`,
+                download: "rejected_events.ndjson",
+              },
+              "Download as NDJSON",
+            ),
+            " To repair and send them back, see web-traffic redrive --help.",
+          )
+        : h("p", { class: "remark" }, "The records themselves are shown to those who may edit the DAG web_traffic."),
+      data.events.length === 0 ? notice("No more events", "The list ends here.") : data.events.map((event) => entry(event, data.with_values)),
       data.has_more && h("a", { class: "more", href: older(data.events.at(-1)) }, "Older events"),
     ),
   ];
@@ -87,7 +111,7 @@ function older(last) {
   return address(Object.fromEntries(PLACE.map((name, index) => [name, values[index]])));
 }
 
-function entry(event) {
+function entry(event, withValue) {
   const box = h(
     "details",
     { class: "event" },
@@ -102,17 +126,18 @@ function entry(event) {
         h("span", { class: "status succeeded" }, event.was_repaired ? "repaired and sent back" : "sent back"),
     ),
   );
-  box.addEventListener("toggle", () => box.append(...value(event)), { once: true });
+  box.addEventListener("toggle", () => box.append(...value(event, withValue)), { once: true });
   return box;
 }
 
-function value(event) {
+function value(event, withValue) {
   const facts = h(
     "p",
     { class: "remark" },
-    `Kafka timestamp ${time(event.kafka_timestamp)} UTC`,
-    event.redriven_at && `, sent back ${time(event.redriven_at)} UTC`,
+    `Kafka timestamp ${time(event.kafka_timestamp)} ${zone}`,
+    event.redriven_at && `, sent back ${time(event.redriven_at)} ${zone}`,
   );
+  if (!withValue) return [facts];
   if (event.value === null) return [facts, h("p", {}, h("em", {}, "The record has no value."))];
   const rest = event.bytes - atob(event.value).length;
   const shown = bytes(event.value, rest > 0);

@@ -1,7 +1,7 @@
 // The view Restatements.
 import { address, airflowRun, ask, parameter, range } from "./address.js";
 import { h, notice, section, table, tiles } from "./dom.js";
-import { duration, minute, number, time } from "./format.js";
+import { duration, minute, number, time, zone } from "./format.js";
 
 export async function restatements() {
   const data = await ask("restatements", { ...range(), run: parameter("run") });
@@ -40,11 +40,11 @@ export async function restatements() {
             ],
           ],
           ["Status", (run) => [h("span", { class: `status ${run.status}` }, run.status), run.dry_run && " (dry run)"]],
-          ["Windows (UTC)", (run) => `${minute(run.restate_from)} to ${minute(run.restate_to)}`],
+          [`Windows (${zone})`, (run) => `${minute(run.restate_from)} to ${minute(run.restate_to)}`],
           ["Checked", (run) => number(run.windows_checked), "number"],
           ["Changed", (run) => number(run.windows_changed), "number"],
           ["Hits", (run) => (run.hits_after === null ? "–" : signed(run.hits_after - run.hits_before)), "number"],
-          ["Duration", (run) => duration(run.seconds), "number"],
+          ["Duration", (run) => duration(run.seconds), "number", (run) => run.seconds],
         ],
         data.runs,
         (run) => ({ class: [run.status, run.run_id === data.run?.run_id && "chosen"].filter(Boolean).join(" ") }),
@@ -78,13 +78,13 @@ function changes(data) {
       : table(
           "Changed rows, the largest differences first",
           [
-            ["Window (UTC)", (row) => minute(row.window_start)],
+            [`Window (${zone})`, (row) => minute(row.window_start)],
             ["Host", (row) => row.host],
             ["Referrer", (row) => row.referrer ?? h("em", {}, "none")],
             ["Before", (row) => number(row.old_hits), "number"],
             ["Since", (row) => number(row.new_hits), "number"],
             ["Why", (row) => row.reason],
-            ["Changed at (UTC)", (row) => time(row.restated_at)],
+            [`Changed at (${zone})`, (row) => time(row.restated_at)],
           ],
           data.changes,
         ),

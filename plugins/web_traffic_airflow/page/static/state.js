@@ -1,21 +1,23 @@
 // The state of the pipeline, on top of every view. It renews itself.
 import { address, ask, range } from "./address.js";
 import { h } from "./dom.js";
-import { duration, minute, number, time } from "./format.js";
+import { duration, minute, number, time, zone } from "./format.js";
 
 const EVERY_MS = 30_000;
 
 /** Show the state now and every 30 seconds; `onNews` is called when a newer run has begun, ended or been checked. */
 export function showState(box, onNews) {
   let before = null;
+  let lag = null;
 
   async function renew() {
     if (document.hidden) return;
-    const [state, lag] = await Promise.all([
-      ask("state", {}).catch((error) => ({ error })),
-      ask("lag", {}).catch((error) => ({ error })),
-    ]);
-    box.replaceChildren(h("ul", {}, entries(state, lag).map(entry)), asOf(state));
+    const asked = ask("lag", {}).catch((error) => ({ error }));
+    const state = await ask("state", {}).catch((error) => ({ error }));
+    const show = (known) => box.replaceChildren(h("ul", {}, entries(state, known).map(entry)), asOf(state));
+    show(lag); // the newest that is known: a broker that is down takes long to say so
+    lag = await asked;
+    show(lag);
     if (state.error) return;
     const now = JSON.stringify([state.newest_run, state.newest_check]);
     if (before !== null && now !== before) onNews();
@@ -38,7 +40,7 @@ function entries(state, lag) {
   const said = [
     check
       ? [
-          age > state.run_deadline_seconds ? "failed" : "passed",
+          age > state.run_deadline_seconds ? "failed" : age > state.run_deadline_seconds / 2 ? "warned" : "passed",
           `Checked ${duration(age)} ago`,
           { view: "pipeline", run: check.run_name },
         ]
@@ -47,9 +49,15 @@ function entries(state, lag) {
     [state.sealed_until ? "passed" : "idle", `Closed until ${minute(state.sealed_until)}`, { view: "traffic" }],
     open.errors > 0 && ["failed", many(open.errors, "open alert"), { view: "alerts" }],
     open.warnings > 0 && ["warned", many(open.warnings, "open warning"), { view: "alerts" }],
+    open.silenced > 0 && ["idle", many(open.silenced, "silenced alert"), { view: "alerts" }],
     check && quality(check),
     ...state.paused.map((dag) => ["warned", `${dag} is paused`]),
     ...waiting(lag),
+    state.dry_run && [
+      "idle",
+      `A dry run would change ${many(state.dry_run.windows_changed, "row")}`,
+      { view: "restatements", run: state.dry_run.name },
+    ],
     state.late > 0 && [
       "idle",
       `${many(state.late, "late event")} since the newest restatement`,
@@ -66,6 +74,7 @@ function quality({ failed, warned }) {
 }
 
 function waiting(lag) {
+  if (lag === null) return [];
   if (lag.error) return [["failed", `The lag is not known: ${lag.error.message}`, { view: "pipeline" }]];
   const hidden = lag.partitions.reduce((sum, one) => sum + one.waiting, 0);
   return [
@@ -77,4 +86,4 @@ function waiting(lag) {
 const entry = ([kind, text, changes]) =>
   h("li", { class: `status ${kind}` }, changes ? h("a", { href: link(changes) }, text) : text);
 
-const asOf = (state) => state.asked_at && h("span", { class: "remark" }, `as of ${time(state.asked_at / 1000).slice(11)} UTC`);
+const asOf = (state) => state.asked_at && h("span", { class: "remark" }, `as of ${time(state.asked_at / 1000).slice(11)} ${zone}`);

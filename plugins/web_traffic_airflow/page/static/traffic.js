@@ -2,10 +2,11 @@
 import { address, ask, parameter, range } from "./address.js";
 import { chart } from "./chart.js";
 import { h, notice, section, table, tiles } from "./dom.js";
-import { change, minute, number, percent, time } from "./format.js";
+import { change, minute, number, percent, time, zone } from "./format.js";
 
 export async function traffic() {
-  const data = await ask("traffic", { ...range(), search: parameter("search") });
+  const data = await ask("traffic", { ...range(), search: parameter("search"), against: parameter("against") });
+  const before = data.against === "week" ? "a week ago" : "in the range before";
   const search = parameter("search");
   const series = data.series.map(({ host, hits }) => ({
     name: host ?? "all other hosts",
@@ -19,11 +20,12 @@ export async function traffic() {
         number(data.hits),
         `${minute(data.start)} to ${minute(data.end)}`,
       ],
-      ["Change", change(data.hits_before, data.hits), `${number(data.hits_before)} in the range before`],
+      ["Change", change(data.hits_before, data.hits), `${number(data.hits_before)} ${before}`],
       ["Closed until", minute(data.sealed_until), "windows until then are final, unless restated"],
       ["Open", number(data.open_hits), "hits in windows that are not closed yet"],
     ),
     searchForm(search),
+    comparison(data),
     section(
       `Hits per ${bucketName(data)}`,
       data.hits === 0 ? empty(search, data) : [chartKinds(), hitsChart(data, series), figures(data, series)],
@@ -34,15 +36,30 @@ export async function traffic() {
       section(
         "Hosts",
         ranking("Hosts with most hits", "Host", data.hosts, hostCell),
-        data.hosts_found > data.hosts.length &&
-          h("p", { class: "remark" }, `${number(data.hosts_found)} hosts in all.`),
+        more("hosts", data.hosts_found, "All hosts, sorted and page by page"),
       ),
       section(
         "Referring sites",
         ranking("Sites that referred most hits, to all hosts", "Site, of all hosts", data.sites, siteCell),
+        more("sites", data.sites_found, "All sites, sorted and page by page"),
       ),
     ),
   ];
+}
+
+const more = (of, found, text) =>
+  found > 0 && h("p", {}, h("a", { href: address({ view: "list", of }) }, text), ` (${number(found)})`);
+
+function comparison(data) {
+  const link = (title, against) =>
+    h("a", { href: address({ against }), "aria-current": (against ?? "before") === data.against && "true" }, title);
+  return h(
+    "p",
+    { class: "choice", role: "group", "aria-label": "Compare with" },
+    "Compare with",
+    link("the range before", null),
+    link("a week ago", "week"),
+  );
 }
 
 /** Whether windows of a bucket are not closed yet: what is counted of them so far is not all. */
@@ -88,7 +105,7 @@ function chartKinds() {
 
 function hitsChart(data, series) {
   return chart(data.buckets, series, {
-    label: `Hits over time: ${number(data.hits)} from ${minute(data.start)} to ${minute(data.end)} UTC. The figures follow as a table.`,
+    label: `Hits over time: ${number(data.hits)} from ${minute(data.start)} to ${minute(data.end)} ${zone}. The figures follow as a table.`,
     stacked: !isSplit(),
     bucket: data.bucket_seconds,
     openFrom: Date.parse(data.closed_until) / 1000,
@@ -115,7 +132,7 @@ function figures(data, series) {
   const rows = data.buckets.map((at, index) => ({ at, index })).reverse();
   const counted = (count, row) => (count === 0 && isOpen(data, row.index) ? "–" : number(count));
   const columns = [
-    ["Window (UTC)", (row) => time(row.at).slice(0, 16) + (isOpen(data, row.index) ? ", not closed yet" : "")],
+    [`Window (${zone})`, (row) => time(row.at).slice(0, 16) + (isOpen(data, row.index) ? ", not closed yet" : "")],
     ["All", (row) => counted(series.reduce((sum, one) => sum + (one.values[row.index] ?? 0), 0), row), "number"],
     ...series.map((one) => [one.name, (row) => counted(one.values[row.index] ?? 0, row), "number"]),
   ];
@@ -149,7 +166,19 @@ function ranking(caption, title, rows, cell) {
   );
 }
 
-const hostCell = (row) => h("a", { href: address({ search: row.host }) }, row.host);
+const hostCell = (row) => [
+  h("a", { href: address({ search: row.host }) }, row.host),
+  " ",
+  h(
+    "a",
+    {
+      class: "remark",
+      href: address({ view: "list", of: "referrers", host: row.host, search: null }),
+      "aria-label": `Referrers of ${row.host}`,
+    },
+    "referrers",
+  ),
+];
 const siteCell = (row) =>
   row.site === null ? h("em", {}, "no referrer") : row.site === "" ? h("em", {}, "empty referrer") : row.site;
 
@@ -162,6 +191,6 @@ function empty(search, data) {
     );
   return notice(
     "No hits in this range",
-    `Windows are closed until ${minute(data.sealed_until)} UTC: choose another range.`,
+    `Windows are closed until ${minute(data.sealed_until)} ${zone}: choose another range.`,
   );
 }

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from web_traffic.errors import BadRule
-from web_traffic.quality.rules import RULES, DQRule
+from web_traffic.quality.rules import RULES, SHARE, DQRule
+from web_traffic.quality.runner import Result
 
 GOOD = "-- A header.\nSELECT true AS is_offender;\n"
 
@@ -20,6 +21,14 @@ def rule(folder: Path, query: str = GOOD, **columns: Any) -> DQRule:
 
 def test_a_good_rule_has_its_query(tmp_path: Path) -> None:
     assert rule(tmp_path).sql == "-- A header.\nSELECT true AS is_offender"
+
+
+@pytest.mark.parametrize(
+    ("unit", "observed", "said"),
+    [(SHARE, 0.0123, "1 of 1 offend, 1.230% measured"), ("minutes", 75.5, "1 of 1 offend, 75.5 minutes measured")],
+)
+def test_what_a_rule_measures_has_a_unit(tmp_path: Path, unit: str, observed: float, said: str) -> None:
+    assert Result(rule(tmp_path, unit=unit), 1, 1, observed, []).headline == f"a_rule: {said} (A: B)"
 
 
 def test_the_names_of_the_rules_are_different() -> None:
