@@ -145,9 +145,9 @@ def _sum_if_known(figures: Iterable[int | None]) -> int | None:
 
 def has_closed(connection: psycopg.Connection[Any], query_id: UUID, batch_id: int) -> bool:
     """Whether a batch is in closed books."""
-    closed = "SELECT 1 FROM etl.run WHERE query_id = %s AND last_batch >= %s AND status = 'succeeded' LIMIT 1"
     with connection.transaction():
-        return connection.execute(closed, (query_id, batch_id)).fetchone() is not None
+        found = connection.execute(statement("has_closed"), {"query_id": query_id, "batch_id": batch_id})
+        return found.fetchone() is not None
 
 
 def run_summary(

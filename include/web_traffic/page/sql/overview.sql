@@ -1,5 +1,5 @@
 -- What is going on at this moment, in one row: the newest live run, the newest check of the result table, the outcomes
--- of that check, open incidents, and late events since the newest restatement.
+-- of that check, open incidents, and late events since the newest restatement, of at most 30 days.
 WITH newest AS (
     SELECT name, status, started_at FROM etl.run WHERE kind = 'live' ORDER BY run_id DESC LIMIT 1
 ),
@@ -45,5 +45,7 @@ SELECT
     (SELECT to_jsonb(alerts.*) FROM alerts) AS open_alerts,
     (
         SELECT coalesce(sum(r.late), 0)::bigint FROM etl.run AS r
-        WHERE r.kind = 'live' AND r.run_id > coalesce((SELECT restated.run_id FROM restated), 0)
+        WHERE
+            r.kind = 'live' AND r.run_id > coalesce((SELECT restated.run_id FROM restated), 0)
+            AND r.started_at > now() - interval '30 days'
     ) AS late;
