@@ -57,6 +57,10 @@ ELSEWHERE = {
     "warehouse": "insert_rejected_events lock_holder migration_table release_places",
     "quality": "evaluate",
     "recount": "ledger rejected restatements rows_not_checked sealed_until windows",
+    "retention": (
+        "alerts keep_runs_from keep_windows_from oldest_runs oldest_windows quality_results rejected_events "
+        "restatements runs"
+    ),
     "redrive": (
         "enter_found_redrives finish_redrive mark_rejected_events open_redrive redrive_records redrive_search "
         "rejected_by_place rejected_page unsettled_redrive withdraw_redrive"

@@ -18,7 +18,7 @@ from web_traffic.recount import Recount
 from web_traffic.recount.counting import Record, tally
 from web_traffic.recount.gaps import without_lost
 from web_traffic.recount.topic import read_topic
-from web_traffic.recount.warehouse import read_ledger, read_sealed_until, read_windows, rejected_times
+from web_traffic.recount.warehouse import read_ledger, read_limits, read_windows, rejected_times
 
 EVENTS = 100_000
 SMALL_EVENTS = 20_000
@@ -148,7 +148,7 @@ class Trial:
             found = without_lost(read_ledger(connection, whole), topic.id, first_offsets)
             windows = Counter(dict(read_windows(connection, None, None)))
             rejected_us = rejected_times(connection, topic.id, {int(name): (0, END) for name in topic.end_offsets})
-            sealed_until_us = read_sealed_until(connection)
+            sealed_until_us = read_limits(connection).sealed_until_us
         batches = [replace(batch, lost={}) for batch in found]  # what Kafka has lost is here
         topic_of = dict(self.pipeline.query("SELECT query_id::text, fingerprint ->> 'topic id' FROM etl.checkpoint"))
         skew_us = self.pipeline.settings.max_clock_skew // timedelta(microseconds=1)

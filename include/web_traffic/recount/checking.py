@@ -13,14 +13,13 @@ from web_traffic.recount.gaps import accepted, missing, without_lost
 from web_traffic.recount.reach import find_start
 from web_traffic.recount.report import Recount
 from web_traffic.recount.restating import Restated, Restatement, newest_of
-from web_traffic.recount.rules import Window
 from web_traffic.recount.topic import offset_ranges, read_topic
 from web_traffic.recount.warehouse import (
     Connection,
     count_outside,
     read_ledger,
+    read_limits,
     read_restatements,
-    read_sealed_until,
     read_windows,
     rejected_times,
 )
@@ -42,9 +41,12 @@ class Check:
         self._connection = connection
         self._topic = topic
         self._first_offsets = {int(name): first for name, first in topic.first_offsets.items()}
+        self._limits = read_limits(connection)
         ledger = read_ledger(connection, topic)
+        if self._limits.has_lost_runs and ledger:
+            ledger[0] = replace(ledger[0], is_cut=True)
         self._ledger = without_lost(ledger, topic.id, self._first_offsets)
-        start = find_start(self._ledger, self._first_offsets, from_us)
+        start = find_start(self._ledger, self._first_offsets, from_us, self._limits.windows_kept_from_us)
         self._begin = start.first
         self._restatements = read_restatements(connection, start.from_us, to_us)
         self._restated = newest_of(self._restatements)
@@ -68,13 +70,14 @@ class Check:
             if self._is_done():
                 break
         self._compare(compared_us, outcome.to_us)
-        for day_us in sorted({start_us - start_us % DAY_US for start_us in self._restated}):
+        restated = (start_us for start_us in self._restated if self._is_asked_for(start_us))
+        for day_us in sorted({start_us - start_us % DAY_US for start_us in restated}):
             self._recount_restated(day_us, day_us + DAY_US)
         outcome.add_up(expected)
         if outcome.to_us is None:
             idle_us = [each.to_us for each in self._restatements if each.closes_idle_windows]
             sealed_us = max([*idle_us, expected.sealed_until_us or 0]) or None
-            outcome.check_seal(sealed_us, read_sealed_until(self._connection))
+            outcome.check_seal(sealed_us, self._limits.sealed_until_us)
         outcome.rows_not_checked = count_outside(self._connection, outcome.from_us, outcome.to_us)
         outcome.gaps += accepted(self._ledger[self._begin :])
         return outcome
@@ -117,7 +120,7 @@ class Check:
             hits = closed.pop(window)
             if window.start_us in self._idle:  # the live run emitted them later, so it did not write them
                 self._expected.superseded += hits
-        closed = Counter({window: hits for window, hits in closed.items() if self._is_asked_for(window)})
+        closed = Counter({window: hits for window, hits in closed.items() if self._is_asked_for(window.start_us)})
         rows = (
             (window, hits)
             for window, hits in read_windows(self._connection, from_us, to_us)
@@ -125,9 +128,9 @@ class Check:
         )
         self.outcome.compare(closed, rows, self._expected.unsure_until_us)
 
-    def _is_asked_for(self, window: Window) -> bool:
+    def _is_asked_for(self, start_us: int) -> bool:
         from_us, to_us = self.outcome.from_us, self.outcome.to_us
-        return (from_us is None or window.start_us >= from_us) and (to_us is None or window.start_us < to_us)
+        return (from_us is None or start_us >= from_us) and (to_us is None or start_us < to_us)
 
     def _recount_restated(self, from_us: int, to_us: int) -> None:
         """Recount the restated windows between two times, and compare them."""
@@ -136,15 +139,17 @@ class Check:
             for each in self._restatements
             if each.from_us < to_us and each.to_us > from_us
         ]
-        ranges = self._ranges(restatements, from_us)
+        ranges = self._ranges(restatements, max(from_us, self.outcome.from_us or from_us))
         rejected_us = rejected_times(self._connection, self._topic.id, ranges)
         restated = Restated(restatements, self._ledger, self._skew_us, rejected_us)
         restated.add(read_topic(self._settings, ranges))
-        expected = Counter({window: hits for window, hits in restated.windows.items() if self._is_asked_for(window)})
+        expected = Counter(
+            {window: hits for window, hits in restated.windows.items() if self._is_asked_for(window.start_us)}
+        )
         rows = (
             (window, hits)
             for window, hits in read_windows(self._connection, from_us, to_us)
-            if window.start_us in self._restated and self._is_asked_for(window)
+            if window.start_us in self._restated and self._is_asked_for(window.start_us)
         )
         self.outcome.compare(expected, rows, self._expected.unsure_until_us)
 

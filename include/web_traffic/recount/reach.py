@@ -18,11 +18,17 @@ class Start(NamedTuple):
     """Windows that begin then or later hold only hits of this batch and of later ones; None if all windows do."""
 
 
-def find_start(batches: list[Batch], first_offsets: Mapping[int, int], wanted_us: int | None) -> Start:
+def find_start(
+    batches: list[Batch], first_offsets: Mapping[int, int], wanted_us: int | None, kept_us: int | None
+) -> Start:
     """Return the latest start for windows from `wanted_us` on; by default the first one that Kafka allows.
 
-    Raises `RecordsMissing` if Kafka holds too few records.
+    Raises `RecordsMissing` if Kafka holds too few records, or if such windows are deleted: those before `kept_us`.
     """
+    if kept_us is not None and wanted_us is not None and wanted_us < kept_us:
+        raise RecordsMissing(
+            f"windows before {written(kept_us)} were deleted by retention: give --from that time or a later one"
+        )
     if not batches:
         return Start(0, wanted_us)
     held = _first_held(batches, first_offsets)
@@ -33,6 +39,9 @@ def find_start(batches: list[Batch], first_offsets: Mapping[int, int], wanted_us
         )
     reached = _reached(batches)
     earliest_us = reached[held]
+    if wanted_us is None and (kept_us is None or (earliest_us is not None and earliest_us >= kept_us)):
+        return Start(held, earliest_us)
+    wanted_us = kept_us if wanted_us is None else wanted_us
     if wanted_us is None:
         return Start(held, earliest_us)
     if earliest_us is not None and wanted_us < earliest_us:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -19,6 +19,16 @@ Connection = psycopg.Connection[Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class Limits(NamedTuple):
+    """What the table can have; times in microseconds since the epoch."""
+
+    sealed_until_us: int | None
+    windows_kept_from_us: int | None
+    """Windows that begin before were deleted by retention; None if none were."""
+    has_lost_runs: bool
+    """Whether retention has deleted batches of the ledger."""
+
+
 def read_ledger(connection: Connection, topic: Topic) -> list[Batch]:
     """Return the batches of which Kafka may hold records, and of each query the last one before them."""
     about = {"topic_id": topic.id, "first_offsets": Jsonb(topic.first_offsets)}
@@ -30,9 +40,9 @@ def read_restatements(connection: Connection, from_us: int | None, to_us: int | 
     return [_restatement(*row) for row in _rows(connection, "restatements", _between(from_us, to_us))]
 
 
-def read_sealed_until(connection: Connection) -> int | None:
-    """Return the time up to which windows are sealed, in microseconds since the epoch."""
-    return next((sealed_until_us for (sealed_until_us,) in _rows(connection, "sealed_until")), None)
+def read_limits(connection: Connection) -> Limits:
+    """Return what the table can have."""
+    return next((Limits(*row) for row in _rows(connection, "sealed_until")), Limits(None, None, False))
 
 
 def read_windows(connection: Connection, from_us: int | None, to_us: int | None) -> Iterator[tuple[Window, int]]:
