@@ -158,6 +158,10 @@ class RetentionGap(NeedsAttention):
     """Kafka no longer holds all records of the interval; nothing was changed."""
 
 
+class NotKept(NeedsAttention):
+    """Retention has deleted windows or runs that a restatement needs; nothing was changed."""
+
+
 class RecordsMissing(NeedsAttention):
     """Kafka no longer holds records that the recount needs."""
 

@@ -42,6 +42,20 @@ def prepare(*, params: dict[str, Any] | None = None, dag: Any = None, dag_run: A
         log.info("topic %s made, %s partitions", settings.kafka_topic, settings.kafka_topic_partitions)
 
 
+@task
+def prune() -> None:
+    """Delete what is older than the settings keep, as the owner of the database."""
+    from web_traffic.kafka import describe_topic
+    from web_traffic.retention import prune as delete_old
+    from web_traffic.settings import RetentionSettings
+
+    keep = RetentionSettings.from_environment()
+    topic = describe_topic(job_settings())
+    with open_database(POSTGRES_OWNER) as connection:
+        for pruned in delete_old(connection, keep, topic, datetime.now(UTC)):
+            log.info("%s", pruned)
+
+
 @task.branch
 def choose(*, params: dict[str, Any] | None = None, dag_run: Any = None) -> str:
     """Decide what the run begins with: a redrive if the form asks for one, else the work itself."""

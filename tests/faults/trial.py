@@ -1,6 +1,7 @@
 """One trial: events with a seed, a fault, the recovery, and the comparison with an independent recount."""
 
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,18 +11,21 @@ from uuid import uuid4
 
 from local_stack import Stack
 from tests.pipeline import Pipeline, make_pipeline
+from tests.recounting import compare, expect
 from tests.stores import Store
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
 from web_traffic.kafka import describe_topic
 from web_traffic.recount import Recount
-from web_traffic.recount.counting import Record, expect, tally
-from web_traffic.recount.report import compare
-from web_traffic.recount.sources import read_topic, read_warehouse
+from web_traffic.recount.counting import Record, tally
+from web_traffic.recount.gaps import without_lost
+from web_traffic.recount.topic import read_topic
+from web_traffic.recount.warehouse import read_ledger, read_limits, read_windows, rejected_times
 
 EVENTS = 100_000
 SMALL_EVENTS = 20_000
 START = datetime(2026, 3, 28, 23, tzinfo=UTC)
 MOST_RETRIES = 4
+END = 2**62
 
 
 @dataclass(frozen=True)
@@ -143,14 +147,17 @@ class Trial:
         )
 
     def recount_from_memory(self) -> Recount:
-        """Recount each batch from what its topic held."""
-        warehouse = read_warehouse(self.pipeline.settings)
-        batches = [replace(batch, lost={}) for batch in warehouse.batches]  # what Kafka has lost is here
+        """Recount each batch from what its topic held, also what Kafka has lost since."""
+        topic = describe_topic(self.pipeline.settings)
+        whole = replace(topic, first_offsets=dict.fromkeys(topic.first_offsets, 0))
+        with self.pipeline.connect() as connection:
+            first_offsets = {int(name): first for name, first in topic.first_offsets.items()}
+            found = without_lost(read_ledger(connection, whole), topic.id, first_offsets)
+            windows = Counter(dict(read_windows(connection, None, None)))
+            rejected_us = rejected_times(connection, topic.id, {int(name): (0, END) for name in topic.end_offsets})
+            sealed_until_us = read_limits(connection).sealed_until_us
+        batches = [replace(batch, lost={}) for batch in found]  # what Kafka has lost is here
         topic_of = dict(self.pipeline.query("SELECT query_id::text, fingerprint ->> 'topic id' FROM etl.checkpoint"))
         skew_us = self.pipeline.settings.max_clock_skew // timedelta(microseconds=1)
-        tallies = [
-            tally(self.memory[topic_of[batch.query_id]], [batch], skew_us, warehouse.rejected_us)[0]
-            for batch in batches
-        ]
-        expected = expect(batches, tallies)
-        return compare(expected, warehouse.windows, warehouse.sealed_until_us, len(batches))
+        tallies = [tally(self.memory[topic_of[batch.query_id]], [batch], skew_us, rejected_us)[0] for batch in batches]
+        return compare(expect(batches, tallies), windows, sealed_until_us)

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.pipeline import Pipeline
 from web_traffic.kafka import describe_topic
-from web_traffic.recount.sources import read_topic
+from web_traffic.recount.topic import read_topic
 from web_traffic.window_length import WINDOW
 
 EPOCH, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)

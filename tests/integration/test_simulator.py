@@ -22,7 +22,7 @@ from simulator import Traffic, Truth
 from tests.homes import own_stack
 from web_traffic.kafka import end_offsets, ensure_topic
 from web_traffic.recount.counting import Record
-from web_traffic.recount.sources import read_topic
+from web_traffic.recount.topic import read_topic
 from web_traffic.settings import Settings
 
 END = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)

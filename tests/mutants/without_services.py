@@ -71,9 +71,9 @@ MUTANTS = (
     ),
     Mutant(
         "the recount accepts an event whose window was just emitted",
-        f"{DOMAIN}/recount/counting.py",
-        "window.start_us + window_us <= emitted_until_us",
-        "window.start_us + window_us < emitted_until_us",
+        f"{DOMAIN}/recount/expecting.py",
+        "window.start_us + self._window_us <= self._emitted_until_us",
+        "window.start_us + self._window_us < self._emitted_until_us",
         "unit/web_traffic/recount/test_counting.py",
         "test_an_event_is_late_when_the_batch_before_has_emitted_its_window",
     ),

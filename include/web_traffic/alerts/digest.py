@@ -13,7 +13,7 @@ from web_traffic.alerts.message import Message, message_id
 from web_traffic.errors import ChannelDown
 from web_traffic.statements import statements_beside
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 log = logging.getLogger(__name__)
 WEEK = timedelta(days=7)
 

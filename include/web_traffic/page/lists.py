@@ -13,7 +13,7 @@ from web_traffic.page.traffic import Against, closed_part, compared
 from web_traffic.settings import Settings
 from web_traffic.statements import statements_beside
 
-statement = statements_beside(__file__)
+statement = statements_beside(__name__)
 Kind = Literal["hosts", "sites", "referrers", "windows"]
 Sort = Literal["hits", "change", "name"]
 LISTED = 100

@@ -78,7 +78,7 @@ def check(connection: psycopg.Connection[Any], rules: Sequence[DQRule], scope: S
         with connection.pipeline(), connection.transaction():
             connection.execute("SET TRANSACTION READ ONLY")
             for rule, cursor in zip(rules, cursors, strict=True):
-                cursor.execute(_evaluation(rule), _parameters(rule, scope))
+                cursor.execute(evaluation(rule), parameters(rule, scope))
     except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError) as error:
         refused = next(rule for rule, cursor in zip(rules, cursors, strict=True) if cursor.description is None)
         raise BadRule(f"rule {refused.name}: {str(error).splitlines()[0]}") from error
@@ -94,12 +94,13 @@ def keep(connection: psycopg.Connection[Any], table: str, results: Sequence[Resu
         cursor.executemany(statement("keep_result"), rows)
 
 
-def _evaluation(rule: DQRule) -> bytes:
-    """Put the rule's query, which takes no parameters, into its place in `evaluate.sql`."""
+def evaluation(rule: DQRule) -> bytes:
+    """Return the statement that applies a rule; the rule's own query takes no parameters."""
     return statement("evaluate").replace(b"%(rule)s", rule.sql.replace("%", "%%").encode())
 
 
-def _parameters(rule: DQRule, scope: Scope) -> dict[str, Any]:
+def parameters(rule: DQRule, scope: Scope) -> dict[str, Any]:
+    """Return the parameters of that statement."""
     return {
         "run_id": scope.run_id,
         "since": scope.since,

@@ -16,7 +16,7 @@ from web_traffic.kafka_time import milliseconds
 from web_traffic.quality.runner import Scope
 from web_traffic.recount.rules import Hit, classify, written
 from web_traffic.recount.sample import recount_window
-from web_traffic.recount.sources import read_topic
+from web_traffic.recount.topic import read_topic
 from web_traffic.settings import Settings
 from web_traffic.statements import statements_beside
 from web_traffic.window_length import WINDOW, window_start

@@ -1,34 +1,43 @@
 """Are the numbers right? An independent recount of the topic against the result table.
 
-It reads the records of every batch in the ledger again, judges them by rules of its own in plain Python, applies the
+It reads the records of the batches in the ledger again, judges them by rules of its own in plain Python, applies the
 watermark batch by batch, lets late events count where a window was restated, and compares with the table, window by
 window. `web-traffic recount` prints the outcome.
 """
 
-from datetime import timedelta
+from datetime import datetime
 
-from web_traffic.errors import RecountImpossible
-from web_traffic.recount.counting import expect, tally
-from web_traffic.recount.gaps import accepted
-from web_traffic.recount.report import Recount, compare
-from web_traffic.recount.restating import Restated
-from web_traffic.recount.rules import Future, Hit, Rejected, classify
-from web_traffic.recount.sources import offset_ranges, read_topic, read_warehouse
+import psycopg
+
+from web_traffic.errors import KafkaUnavailable, RecordsMissing, RecountImpossible, TopicMissing
+from web_traffic.kafka import describe_topic
+from web_traffic.recount.checking import Check
+from web_traffic.recount.report import Recount
+from web_traffic.recount.rules import Future, Hit, Rejected, classify, microseconds
 from web_traffic.settings import Settings
+from web_traffic.warehouse.connection import connect
 
 __all__ = ["Future", "Hit", "Recount", "RecountImpossible", "Rejected", "classify", "recount"]
 
 
-def recount(settings: Settings) -> Recount:
-    """Recount all batches of the ledger; raises `RecountImpossible`, or `RecordsMissing` if Kafka has deleted some."""
-    warehouse = read_warehouse(settings)
-    max_clock_skew_us = settings.max_clock_skew // timedelta(microseconds=1)
-    restated = Restated(warehouse.restatements, warehouse.batches, max_clock_skew_us, warehouse.rejected_us)
-    records = read_topic(settings, offset_ranges(warehouse.batches, warehouse.restatements))
-    tallies = tally(restated.watch(records), warehouse.batches, max_clock_skew_us, warehouse.rejected_us)
-    expected = expect(warehouse.batches, tallies)
-    restated.correct(expected)
-    outcome = compare(expected, warehouse.windows, warehouse.sealed_until_us, len(warehouse.batches))
-    outcome.ledger_errors[:0] = warehouse.disagreements
-    outcome.gaps += accepted(warehouse.batches)
-    return outcome
+def recount(settings: Settings, since: datetime | None = None, until: datetime | None = None) -> Recount:
+    """Recount the windows that begin from `since` on and before `until`, and compare them with the table.
+
+    By default these are all windows of which Kafka still holds all records. Database and ledger are read from one
+    snapshot, so runs may go on meanwhile. Raises `RecountImpossible`, or `RecordsMissing` if Kafka no longer holds the
+    records.
+    """
+    from_us, to_us = (None if at is None else microseconds(at) for at in (since, until))
+    try:
+        with connect(settings) as connection:
+            topic = describe_topic(settings)
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            return Check(settings, connection, topic, from_us, to_us).run()
+    except TopicMissing as error:
+        raise RecordsMissing(str(error)) from error
+    except KafkaUnavailable as error:
+        raise RecountImpossible(str(error)) from error
+    except psycopg.Error as error:
+        reason = str(error).partition("\n")[0]
+        raise RecountImpossible(f"PostgreSQL at {settings.postgres_url}: {reason}") from error

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from web_traffic.recount.rules import Future, Hit, Rejected, Window, classify, written
+from web_traffic.recount.rules import Future, Hit, Rejected, Window, classify
 
-WATERMARK_DELAY_MS = 60_000
 FIRST_KAFKA_MS = 1_293_840_000_000
 REJECTED_EARLIER = Rejected("rejected earlier")
 
@@ -68,6 +67,8 @@ class Batch:
     """Offsets of the gap that Kafka had deleted before the batch could read them."""
     lost: Ranges = field(default_factory=dict)
     """Offsets that it read, and that now hold no record or another one: see `gaps`."""
+    is_cut: bool = False
+    """Whether earlier batches of the query were left out, because Kafka no longer holds their records."""
 
     def __str__(self) -> str:
         return f"batch {self.batch_id} of query {self.query_id}"
@@ -109,25 +110,6 @@ class Tally:
                 self.newest_us = max(verdict.event_us, self.newest_us or verdict.event_us)
 
 
-@dataclass(slots=True)
-class Expected:
-    """The windows that must be in the table, and the counts of all other records."""
-
-    windows: Counter[Window] = field(default_factory=Counter)
-    sealed_until_us: int | None = None
-    read: int = 0
-    rejected: int = 0
-    future: int = 0
-    late: int = 0
-    superseded: int = 0
-    open_hits: int = 0
-    """Of the newest query, which counts again what an abandoned checkpoint left open."""
-    disagreements: list[str] = field(default_factory=list)
-    """Where the ledger and the records disagree."""
-    unsure_until_us: int = 0
-    """Windows that begin before then may hold hits of records that Kafka no longer has."""
-
-
 def tally(
     records: Iterable[Record], batches: list[Batch], max_clock_skew_us: int, rejected_us: Mapping[Place, int]
 ) -> list[Tally]:
@@ -150,70 +132,6 @@ def tally(
             until_us = record.reached_us(planned_us) + (max_clock_skew_us if skew_us is None else skew_us)
             tallies[index].add(classify(record.value, until_us))
     return tallies
-
-
-def expect(batches: list[Batch], tallies: list[Tally]) -> Expected:
-    """Apply the watermark, batch by batch and query by query, in the order in which they were committed.
-
-    A batch runs under the newest event time of the batches before it, less a minute (and never goes back). It emits
-    the windows that end at or before that watermark. It drops events as late if their window was emitted by the batch
-    *before* it: Spark 3.4 and later tell the two apart (SPARK-40925). Windows that an earlier query has sealed are not
-    written again: their hits are superseded. Before its first event a query's watermark is 1970, so older events are
-    always late.
-    """
-    expected = Expected()
-    by_query: dict[str, list[tuple[Batch, Tally]]] = {}
-    for batch, counted in zip(batches, tallies, strict=True):
-        by_query.setdefault(batch.query_id, []).append((batch, counted))
-    for query in by_query.values():
-        _expect_query(expected, query)
-    return expected
-
-
-def _expect_query(expected: Expected, query: list[tuple[Batch, Tally]]) -> None:
-    expected.open_hits = 0  # a new query counts again what the one before left open
-    window_us = query[0][0].window_us
-    watermark_us = emitted_until_us = 0
-    newest_us = 0
-    accepted: Counter[Window] = Counter()
-    has_lost = False
-    for batch, counted in query:
-        watermark_us = max(watermark_us, newest_us // 1000 * 1000 - WATERMARK_DELAY_MS * 1000)
-        if has_lost := has_lost or bool(batch.lost):  # its figures can't be found any more
-            watermark_us = max(watermark_us, batch.watermark_us or 0)
-            expected.unsure_until_us = max(expected.unsure_until_us, watermark_us - watermark_us % window_us)
-        else:
-            expected.disagreements += _disagreements(batch, counted, watermark_us)
-        expected.read += counted.read
-        expected.rejected += counted.rejected
-        expected.future += counted.future
-        for window, hits in counted.hits.items():
-            if window.start_us + window_us <= emitted_until_us:
-                expected.late += hits
-            else:
-                accepted[window] += hits
-        emitted_until_us = watermark_us
-        newest_us = max(newest_us, counted.newest_us or 0)
-    for window, hits in accepted.items():
-        window_end = window.start_us + window_us
-        if window_end > watermark_us:
-            expected.open_hits += hits
-        elif expected.sealed_until_us is not None and window_end <= expected.sealed_until_us:
-            expected.superseded += hits
-        else:
-            expected.windows[window] += hits
-    if watermark_us:
-        expected.sealed_until_us = max(watermark_us, expected.sealed_until_us or watermark_us)
-
-
-def _disagreements(batch: Batch, counted: Tally, watermark_us: int) -> Iterator[str]:
-    if (batch.watermark_us or 0) != watermark_us:
-        recorded_at, found_at = written(batch.watermark_us), written(watermark_us or None)
-        yield f"{batch}: watermark {recorded_at} in the ledger, {found_at} by the events"
-    for name in ("read", "rejected", "future"):
-        recorded, found = getattr(batch, name), getattr(counted, name)
-        if recorded is not None and recorded != found:
-            yield f"{batch}: {name} {recorded:,} in the ledger, {found:,} in the topic"
 
 
 class Finder:

@@ -33,7 +33,7 @@ def missing(batches: list[Batch], topic_id: str) -> Iterator[str]:
         if batch.topic_id not in (None, topic_id):
             continue
         previous = before.get(batch.query_id)
-        if batch.batch_id != (previous.batch_id + 1 if previous else 0):
+        if not batch.is_cut and batch.batch_id != (previous.batch_id + 1 if previous else 0):
             last = f"follows batch {previous.batch_id}" if previous else "is the first"
             yield f"{batch} {last} in the ledger: batches are missing, so the database was restored from a copy"
         if read_until:

@@ -1,11 +1,11 @@
 """The outcome of a recount, as data and in words."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from web_traffic.recount.counting import Expected
+from web_traffic.recount.expecting import Expected
 from web_traffic.recount.rules import Window, written
 
 _SAMPLES = 5
@@ -57,11 +57,57 @@ class Recount:
     """Windows with hits of records that Kafka no longer holds: they can't be checked."""
     gaps: list[str] = field(default_factory=list)
     """The gaps that were accepted."""
+    from_us: int | None = None
+    """Windows that begin before then were not checked; None if all were."""
+    to_us: int | None = None
+    """Windows that begin then or later were not checked; None if all were."""
+    rows_not_checked: int = 0
+    """Rows of the table in such windows."""
 
     @property
     def is_right(self) -> bool:
         """Whether table and ledger agree with the events."""
         return not (self.missing.count or self.unexpected.count or self.different.count or self.ledger_errors)
+
+    def compare(
+        self, expected: Counter[Window], found: Iterable[tuple[Window, int]], unsure_until_us: int = 0
+    ) -> None:
+        """Compare windows with their rows in the table, one by one, as the rows come; takes from `expected`.
+
+        Both must be of the same time. Windows that begin before `unsure_until_us` may have more hits than expected.
+        """
+        self.closed_hits += expected.total()
+        for window, hits in found:
+            self._add(Difference(window, expected.pop(window, 0), hits), unsure_until_us)
+        for window, hits in expected.items():
+            self._add(Difference(window, hits, 0), unsure_until_us)
+        expected.clear()
+
+    def _add(self, difference: Difference, unsure_until_us: int) -> None:
+        self.windows_checked += 1
+        if difference.expected == difference.found:
+            return
+        if difference.found > difference.expected and difference.window.start_us < unsure_until_us:
+            self.left_out.add(difference)
+        elif not difference.found:
+            self.missing.add(difference)
+        elif not difference.expected:
+            self.unexpected.add(difference)
+        else:
+            self.different.add(difference)
+
+    def add_up(self, expected: Expected) -> None:
+        """Take the counts of all records."""
+        self.read, self.rejected, self.future = expected.read, expected.rejected, expected.future
+        self.late, self.superseded, self.open_hits = expected.late, expected.superseded, expected.open_hits
+        self.ledger_errors += expected.disagreements
+
+    def check_seal(self, expected_us: int | None, found_us: int | None) -> None:
+        """Compare the time up to which windows are sealed."""
+        if found_us != expected_us:
+            self.ledger_errors.append(
+                f"sealed_until {written(found_us)} in etl.pipeline, {written(expected_us)} by the events"
+            )
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -89,42 +135,18 @@ class Recount:
         if self.left_out.count:
             yield f"LEFT OUT: {self.left_out.count:,} windows have hits of records that Kafka no longer holds, such as"
             yield from (f"  {sample}" for sample in self.left_out.samples)
+        if self.rows_not_checked:
+            yield f"NOT CHECKED: {self.rows_not_checked:,} rows of windows that begin {self._outside()}."
         if self.is_right:
             others = "other " if self.left_out.count else ""
             checked = self.windows_checked - self.left_out.count
-            yield f"RIGHT: all {checked:,} {others}closed windows are in the table, with exactly their hits."
+            span = "that were checked " if self.rows_not_checked else ""
+            yield f"RIGHT: all {checked:,} {others}closed windows {span}are in the table, with exactly their hits."
 
-
-def compare(expected: Expected, found: Counter[Window], sealed_until_us: int | None, batches: int = 0) -> Recount:
-    """Compare the expected windows with those in the table, one by one."""
-    windows = expected.windows.keys() | found.keys()
-    recount = Recount(
-        batches=batches,
-        windows_checked=len(windows),
-        read=expected.read,
-        rejected=expected.rejected,
-        future=expected.future,
-        late=expected.late,
-        superseded=expected.superseded,
-        open_hits=expected.open_hits,
-        closed_hits=expected.windows.total(),
-        ledger_errors=list(expected.disagreements),
-    )
-    for window in windows:
-        difference = Difference(window, expected.windows[window], found[window])
-        if difference.expected == difference.found:
-            continue
-        if difference.found > difference.expected and window.start_us < expected.unsure_until_us:
-            recount.left_out.add(difference)
-        elif not difference.found:
-            recount.missing.add(difference)
-        elif not difference.expected:
-            recount.unexpected.add(difference)
-        else:
-            recount.different.add(difference)
-    if sealed_until_us != expected.sealed_until_us:
-        recount.ledger_errors.append(
-            f"sealed_until {written(sealed_until_us)} in etl.pipeline, "
-            f"{written(expected.sealed_until_us)} by the events"
-        )
-    return recount
+    def _outside(self) -> str:
+        sides = []
+        if self.from_us is not None:
+            sides.append(f"before {written(self.from_us)}")
+        if self.to_us is not None:
+            sides.append(f"at {written(self.to_us)} or later")
+        return ", or ".join(sides)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from web_traffic.recount.counting import Batch, Expected, Finder, Place, Record
+from web_traffic.recount.counting import Batch, Finder, Place, Record
 from web_traffic.recount.rules import Hit, Window, classify
 
 _NEVER_FUTURE_US = 1 << 62
@@ -36,6 +36,14 @@ class Restatement:
             yield partition, self.start_offsets.get(partition, 0), end
 
 
+def newest_of(restatements: Iterable[Restatement]) -> dict[int, Restatement]:
+    """Return the newest restatement of each restated window, by the window's start."""
+    newest: dict[int, Restatement] = {}
+    for restatement in restatements:
+        newest |= dict.fromkeys(range(restatement.from_us, restatement.to_us, restatement.window_us), restatement)
+    return newest
+
+
 class Restated:
     """The restated windows: each holds the hits that the newest restatement of its interval must have found.
 
@@ -55,15 +63,7 @@ class Restated:
         rejected_us: Mapping[Place, int],
     ) -> None:
         self.windows: Counter[Window] = Counter()
-        self._newest: dict[int, Restatement] = {}
-        self._closed_idle: set[int] = set()
-        self._closed_until_us = 0
-        for restatement in restatements:
-            windows = range(restatement.from_us, restatement.to_us, restatement.window_us)
-            self._newest |= dict.fromkeys(windows, restatement)
-            if restatement.closes_idle_windows:
-                self._closed_idle |= set(windows)
-                self._closed_until_us = max(self._closed_until_us, restatement.to_us)
+        self._newest = newest_of(restatements)
         self._lengths_us = {restatement.window_us for restatement in restatements}
         self._max_clock_skew_us = max_clock_skew_us
         self._rejected_us = rejected_us
@@ -72,25 +72,10 @@ class Restated:
         self._finder = Finder(batches)
         self._sealed_before_us = _sealed_before(batches)
 
-    def watch(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Hand the records on, and count each in its window, if that was restated."""
+    def add(self, records: Iterable[Record]) -> None:
+        """Count each of the records in its window, if that was restated."""
         for record in records:
-            if self._newest:
-                self._add(record)
-            yield record
-
-    def correct(self, expected: Expected) -> None:
-        """Replace the live run's windows by the restated ones.
-
-        Hits that the live run emitted later, for a window that was closed as idle, are superseded.
-        """
-        for window in [window for window in expected.windows if window.start_us in self._newest]:
-            hits = expected.windows.pop(window)
-            if window.start_us in self._closed_idle:
-                expected.superseded += hits
-        expected.windows += self.windows
-        if self._closed_idle:
-            expected.sealed_until_us = max(self._closed_until_us, expected.sealed_until_us or 0)
+            self._add(record)
 
     def _add(self, record: Record) -> None:
         hit = classify(record.value, _NEVER_FUTURE_US)

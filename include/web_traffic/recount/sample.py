@@ -11,7 +11,8 @@ from web_traffic.errors import RecountImpossible
 from web_traffic.intervals import Interval
 from web_traffic.recount.counting import FIRST_KAFKA_MS, tally
 from web_traffic.recount.rules import Window, microseconds
-from web_traffic.recount.sources import as_batch, offset_ranges, read_topic, rejected_times
+from web_traffic.recount.topic import offset_ranges, read_topic
+from web_traffic.recount.warehouse import as_batch, rejected_times
 from web_traffic.settings import Settings
 from web_traffic.statements import statements_beside
 
@@ -48,8 +49,7 @@ def recount_window(
     if offsets > MOST_RECORDS:
         raise RecountImpossible(f"{offsets:,} offsets are too many for a sample (the limit is {MOST_RECORDS:,})")
     with connection.transaction():
-        starts = {str(partition): start for partition, (start, _) in ranges.items()}
-        rejected_us = rejected_times(connection, topic_id, starts)
+        rejected_us = rejected_times(connection, topic_id, ranges)
     skew_us = settings.max_clock_skew // timedelta(microseconds=1)
     tallies = tally(read_topic(settings, ranges), batches, skew_us, rejected_us)
     start_us = microseconds(interval.start)

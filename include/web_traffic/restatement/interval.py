@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from web_traffic.errors import CountedOtherwise, NeedsAttention, NotIdle, NotSealed
+from web_traffic.errors import CountedOtherwise, NeedsAttention, NotIdle, NotKept, NotSealed
 from web_traffic.gate import decide
 from web_traffic.intervals import Interval
 from web_traffic.kafka import Topic
@@ -26,6 +26,8 @@ from web_traffic.window_length import WINDOW, window_start
 from web_traffic.windows import WATERMARK
 
 statement = statements_beside(__name__)
+KEPT_MARGIN = timedelta(days=1)
+"""A batch reads events that are at most the clock skew ahead of it: far less than that."""
 SAME = ("topic id", "window", "watermark delay", "keys")
 """The parts of a fingerprint in which a restatement must agree with the runs that wrote the windows."""
 
@@ -56,7 +58,7 @@ def make_plan(
     The plan also covers the intervals of the other runs that it can serve, unless a check fails.
     """
     with connection.transaction():
-        [(sealed_until,)] = connection.execute(statement("sealed_until")).fetchall()
+        [(sealed_until, *kept)] = connection.execute(statement("sealed_until")).fetchall()
     idle_after = None
     if request.interval is None:
         interval, idle_after = _open_windows(connection, topic, sealed_until, now)
@@ -68,6 +70,7 @@ def make_plan(
     while True:
         try:
             stretched = _stretch(interval, shares)
+            require_kept(stretched, *kept)
             _require_same(connection, stretched, expected)
             reading = plan_reading(settings, connection, topic, stretched, request.allowed_lateness)
             break
@@ -87,6 +90,21 @@ def require_sealed(interval: Interval, sealed_until: datetime | None) -> None:
         raise NotSealed(
             f"{interval}: {sealed}, so the live run may still write these: restate them once a run has read an event "
             f"of {interval.end + WATERMARK} or later; if no such event will come, run once with close_idle_windows"
+        )
+
+
+def require_kept(
+    interval: Interval, windows_kept_from: datetime | None, runs_kept_from: datetime | None = None
+) -> None:
+    """Raise `NotKept` if retention has deleted windows of the interval, or batches that may have read its events."""
+    if windows_kept_from and interval.start < windows_kept_from:
+        raise NotKept(
+            f"{interval}: windows before {windows_kept_from} were deleted by retention: restate only later ones"
+        )
+    if runs_kept_from and interval.start < runs_kept_from + KEPT_MARGIN:
+        raise NotKept(
+            f"{interval}: the ledger of runs before {runs_kept_from} was deleted by retention, so nobody knows which "
+            f"records belong to it: restate only windows from {runs_kept_from + KEPT_MARGIN} on"
         )
 
 

@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from web_traffic.errors import Fenced, NotIdle, RetentionGap, RowsHeldBack, RunInProgress, StagedWindowsLost
 from web_traffic.faults import fault_point
-from web_traffic.restatement.interval import Plan, require_sealed
+from web_traffic.restatement.interval import Plan, require_kept, require_sealed
 from web_traffic.settings import RestateSettings
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import Connection
@@ -81,8 +81,8 @@ class RestatementLedger:
         """Replace the rows that differ from the staged windows, and return the restatement's summary.
 
         It is one transaction. Live commits wait only while the changed rows are written, and a dry run rolls the
-        changes back. Raises `Fenced`, `NotSealed`, `NotIdle`, `RetentionGap`, `StagedWindowsLost` or `RowsHeldBack`;
-        then nothing was changed.
+        changes back. Raises `Fenced`, `NotSealed`, `NotKept`, `NotIdle`, `RetentionGap`, `StagedWindowsLost` or
+        `RowsHeldBack`; then nothing was changed.
         """
         row = self._row(plan) | {"stage_ids": list(stages), "phases": Jsonb(phases), "window_length": WINDOW}
         with self._connection.transaction():
@@ -146,7 +146,8 @@ class RestatementLedger:
     def _lock(self, plan: Plan) -> None:
         """Let live commits wait until the transaction ends, and check that the plan still holds."""
         lock_pipeline(self._connection)
-        sealed_until, *newest_batch = self._fetch("restated_pipeline", {})
+        sealed_until, kept_from, *newest_batch = self._fetch("restated_pipeline", {})
+        require_kept(plan.interval, kept_from)
         if plan.idle_after is None:
             require_sealed(plan.interval, sealed_until)
         elif tuple(newest_batch) != plan.idle_after:

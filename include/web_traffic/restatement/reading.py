@@ -24,7 +24,7 @@ statement = statements_beside(__name__)
 
 
 class KnownBatch(NamedTuple):
-    """A batch of the ledger."""
+    """A batch of the ledger, or all that a query read before it could read events of the interval."""
 
     query_id: UUID
     batch_id: int

@@ -7,7 +7,7 @@ import pytest
 
 from web_traffic.errors import SettingsError
 from web_traffic.intervals import Interval
-from web_traffic.settings import AlertSettings, RestateSettings, Settings, Share
+from web_traffic.settings import AlertSettings, RestateSettings, RetentionSettings, Settings, Share
 
 
 def test_without_an_environment_the_documented_defaults_hold() -> None:
@@ -153,3 +153,18 @@ def test_an_alert_setting_that_makes_no_sense_is_named_without_its_value() -> No
     with pytest.raises(SettingsError, match=r"^ALERT_SMTP_URL must look like smtp://host:port") as error:
         AlertSettings.from_environment({"ALERT_SMTP_URL": "mail:swordfish"})
     assert "swordfish" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("KEEP_RESULTS", "8"), ("KEEP_RUNS", "8"), ("KEEP_REJECTED", "0"), ("KEEP_ALERTS", "a week")],
+)
+def test_data_can_not_be_kept_for_too_short_a_time(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name}='{value}' must be a whole number of days, at least"):
+        RetentionSettings.from_environment({name: value})
+
+
+def test_each_kind_of_data_is_kept_as_long_as_its_setting_says() -> None:
+    keep = RetentionSettings.from_environment({"KEEP_RESULTS": "30", "KEEP_RUNS": "forever", "KEEP_ALERTS": ""})
+    assert (keep.results, keep.runs, keep.alerts) == (timedelta(days=30), None, timedelta(days=400))
+    assert RetentionSettings.from_environment({}).results is None

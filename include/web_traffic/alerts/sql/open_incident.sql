@@ -21,7 +21,7 @@ SELECT
     %(channels)s,
     %(unsent)s,
     %(windows)s::tstzmultirange
-WHERE NOT EXISTS (SELECT 1 FROM etl.alert AS known WHERE known.key = %(key)s AND %(failure)s = any(known.failure_ids))
+WHERE NOT EXISTS (SELECT 1 FROM etl.alert AS known WHERE known.key = %(key)s AND known.failure_ids @> ARRAY[%(failure)s::text])
 ON CONFLICT (key) WHERE resolved_at IS NULL DO UPDATE
     SET
         failures = a.failures + excluded.failures,

@@ -1,6 +1,6 @@
 -- Seconds that closed windows were behind the clock, the largest of each bucket: they are the furthest behind when a run
 -- is about to end, or at the end of a bucket without one. `at` is in seconds since 1970.
-WITH runs AS (
+WITH runs AS NOT MATERIALIZED (
     SELECT started_at, ended_at, sealed_until FROM etl.run
     WHERE kind = 'live' AND status = 'succeeded' AND sealed_until > '-infinity'
 ),

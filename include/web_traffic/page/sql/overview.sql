@@ -1,6 +1,6 @@
 -- What is going on at this moment, in one row: the newest live run, the newest check of the result table, the outcomes
 -- of that check, open incidents, the newest restatement if it was a dry run of the last day, and late events since the
--- newest one that was not.
+-- newest one that was not, of at most 30 days.
 WITH newest AS (
     SELECT name, status, started_at FROM etl.run WHERE kind = 'live' ORDER BY run_id DESC LIMIT 1
 ),
@@ -55,5 +55,7 @@ SELECT
     (SELECT to_jsonb(tried.*) FROM tried WHERE tried.dry_run) AS dry_run,
     (
         SELECT coalesce(sum(r.late), 0)::bigint FROM etl.run AS r
-        WHERE r.kind = 'live' AND r.run_id > coalesce((SELECT restated.run_id FROM restated), 0)
+        WHERE
+            r.kind = 'live' AND r.run_id > coalesce((SELECT restated.run_id FROM restated), 0)
+            AND r.started_at > now() - interval '30 days'
     ) AS late;

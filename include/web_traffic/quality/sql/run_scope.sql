@@ -1,17 +1,22 @@
 -- The newest live run that has ended, and the windows to check: those that were closed since the run that was checked
 -- before. The first check covers all windows. While no window is closed, since and until are NULL. Windows that were
 -- closed with another length are left out.
-WITH sealed AS (
+WITH sealed AS NOT MATERIALIZED (
     SELECT run_id, sealed_until FROM etl.run WHERE kind = 'live' AND status = 'succeeded' AND sealed_until > '-infinity'
 ),
 
 newest AS (SELECT run_id, sealed_until FROM sealed ORDER BY run_id DESC LIMIT 1),
 
 before AS (
-    SELECT max(s.sealed_until) AS sealed_until
-    FROM sealed AS s
-    INNER JOIN newest AS n ON s.run_id < n.run_id
-    WHERE s.run_id IN (SELECT q.run_id FROM etl.quality_result AS q WHERE q.table_name = 'aggregated_web_traffic')
+    SELECT
+        (
+            SELECT s.sealed_until FROM sealed AS s
+            WHERE
+                s.run_id < (SELECT n.run_id FROM newest AS n)
+                AND EXISTS (SELECT 1 FROM etl.quality_result AS q WHERE q.run_id = s.run_id AND q.table_name = 'aggregated_web_traffic')
+            ORDER BY s.run_id DESC
+            LIMIT 1
+        ) AS sealed_until
 ),
 
 other_length AS (

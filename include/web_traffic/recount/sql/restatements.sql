@@ -1,5 +1,5 @@
--- The restatements that were written, oldest first; times in microseconds since the epoch. One that knew no batch gets
--- the window length of the first checkpoint.
+-- The restatements of windows of an interval that were written, oldest first; times in microseconds since the epoch. One
+-- that knew no batch gets the window length of the first checkpoint.
 WITH earliest AS (SELECT fingerprint FROM etl.checkpoint ORDER BY registered_at LIMIT 1)
 
 SELECT
@@ -17,5 +17,7 @@ SELECT
 FROM etl.run AS r
 LEFT JOIN etl.checkpoint AS c ON r.known_query_id = c.query_id
 LEFT JOIN earliest AS e ON TRUE
-WHERE r.kind = 'restate' AND r.status = 'succeeded' AND NOT r.dry_run
+WHERE
+    r.kind = 'restate' AND r.status = 'succeeded' AND NOT r.dry_run
+    AND r.restate_to > %(since)s AND r.restate_from < %(until)s -- noqa: RF02
 ORDER BY r.run_id;

@@ -7,12 +7,26 @@ WITH about AS (
         %(skew)s::interval AS skew
 ),
 
-closing AS (
+closing AS MATERIALIZED (
     SELECT b.query_id, b.batch_id
     FROM etl.batch AS b
-    INNER JOIN about AS a ON b.watermark >= a.window_end
-    ORDER BY b.committed_at, b.batch_id
+    WHERE b.sealed_before < %(window_end)s::timestamptz AND b.watermark >= %(window_end)s::timestamptz
+    ORDER BY b.sealed_before DESC
     LIMIT 1
+),
+
+last_before AS MATERIALIZED (
+    SELECT b.batch_id
+    FROM closing AS c
+    CROSS JOIN about AS a
+    CROSS JOIN LATERAL (
+        SELECT b.batch_id FROM etl.batch AS b
+        WHERE
+            b.query_id = c.query_id AND b.batch_id <= c.batch_id
+            AND b.planned_at < a.window_start - greatest(a.skew, (SELECT max(m.max_clock_skew) FROM etl.batch AS m))
+        ORDER BY b.batch_id DESC
+        LIMIT 1
+    ) AS b
 )
 
 SELECT
@@ -29,7 +43,10 @@ SELECT
     (extract(EPOCH FROM b.max_clock_skew) * 1000000)::bigint AS max_clock_skew_us,
     b.oldest_kafka_ms
 FROM etl.batch AS b
-INNER JOIN closing AS c ON b.query_id = c.query_id AND b.batch_id <= c.batch_id
+INNER JOIN closing AS c
+    ON
+        b.query_id = c.query_id
+        AND b.batch_id BETWEEN coalesce((SELECT last_before.batch_id FROM last_before), -1) + 1 AND c.batch_id
 LEFT JOIN etl.checkpoint AS made ON b.query_id = made.query_id
 INNER JOIN about AS a ON b.planned_at >= a.window_start - coalesce(b.max_clock_skew, a.skew)
 ORDER BY b.batch_id;

@@ -5,7 +5,6 @@ import pytest
 from web_traffic.commands.recount import main
 from web_traffic.errors import EXIT_FOUND_WRONG, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, RecordsMissing
 from web_traffic.recount import Recount
-from web_traffic.settings import Settings
 
 NOWHERE = "postgresql://127.0.0.1:1/web_traffic"
 
@@ -24,7 +23,7 @@ def test_the_exit_code_says_whether_the_numbers_are_right(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("web_traffic.commands.recount.recount", lambda _: Recount(ledger_errors=ledger_errors))
+    monkeypatch.setattr("web_traffic.commands.recount.recount", lambda *_: Recount(ledger_errors=ledger_errors))
     assert main([]) == code
     assert said in capsys.readouterr().out
 
@@ -47,7 +46,7 @@ def test_a_wrong_setting_is_for_a_person(monkeypatch: pytest.MonkeyPatch, capsys
 def test_records_that_kafka_has_lost_are_for_a_person(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def recount(_: Settings) -> Recount:
+    def recount(*_: object) -> Recount:
         raise RecordsMissing("retention has deleted some")
 
     monkeypatch.setattr("web_traffic.commands.recount.recount", recount)

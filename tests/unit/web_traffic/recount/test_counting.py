@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from simulator import Traffic
-from web_traffic.recount.counting import Batch, Expected, Place, Record, expect, tally
+from tests.recounting import expect
+from web_traffic.recount.counting import Batch, Place, Record, tally
+from web_traffic.recount.expecting import Expected
 from web_traffic.recount.rules import microseconds
-from web_traffic.recount.sources import offset_ranges
+from web_traffic.recount.topic import offset_ranges
 
 SKEW = WINDOW_US = 300_000_000
 

@@ -2,9 +2,10 @@
 
 from collections import Counter
 
-from web_traffic.recount.counting import Batch, Expected, Tally, expect
+from tests.recounting import compare, expect
+from web_traffic.recount.counting import Batch, Tally
+from web_traffic.recount.expecting import Expected
 from web_traffic.recount.gaps import accepted, missing, without_lost
-from web_traffic.recount.report import compare
 from web_traffic.recount.rules import Window
 
 WINDOW_US = 300_000_000

@@ -6,12 +6,12 @@ from datetime import datetime
 
 import pytest
 
+from tests.recounting import compare
 from web_traffic.errors import RecountImpossible
 from web_traffic.recount import Recount
-from web_traffic.recount.counting import Expected
-from web_traffic.recount.report import compare
+from web_traffic.recount.expecting import Expected
 from web_traffic.recount.rules import Window, microseconds
-from web_traffic.recount.sources import read_topic
+from web_traffic.recount.topic import read_topic
 from web_traffic.settings import Settings
 
 NOON = microseconds(datetime.fromisoformat("2026-01-01T12:00:00+00:00"))
@@ -71,7 +71,7 @@ def test_only_a_few_samples_are_kept() -> None:
 
 
 def test_a_broker_that_is_away_makes_the_recount_impossible(monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:
-    monkeypatch.setattr("web_traffic.recount.sources._TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr("web_traffic.recount.topic._TIMEOUT_SECONDS", 0.5)
     away = Settings.from_environment({"KAFKA_URL": f"127.0.0.1:{closed_port}"})
     with pytest.raises(RecountImpossible, match=f"Kafka at 127.0.0.1:{closed_port}: "):
         next(read_topic(away, {0: (0, 1)}))

@@ -1,13 +1,15 @@
 """What the recount expects of restated windows. Times are clock times of 2026-01-01."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
+from tests.recounting import expect
 from tests.unit.web_traffic.recount.test_counting import SKEW, WINDOW_US, at, processed, starts
-from web_traffic.recount.counting import Batch, Expected, Place, Record, expect, tally
-from web_traffic.recount.restating import Restated, Restatement
-from web_traffic.recount.sources import offset_ranges
+from web_traffic.recount.counting import Batch, Place, Record, tally
+from web_traffic.recount.expecting import Expected
+from web_traffic.recount.restating import Restated, Restatement, newest_of
 
 HOUR = 3_600_000_000
 LEDGER, RECORDS = processed(["12:01:00", "12:20:00"], [], ["12:02:00"])  # the last one is late
@@ -22,8 +24,12 @@ def restated(
     rejected: dict[Place, int] | None = None,
 ) -> Expected:
     rule = Restated(list(restatements), ledger, SKEW, rejected or {})
-    expected = expect(ledger, tally(rule.watch(records), ledger, SKEW, rejected or {}))
-    rule.correct(expected)
+    rule.add(records)
+    expected = expect(ledger, tally(records, ledger, SKEW, rejected or {}))
+    newest = newest_of(restatements)
+    expected.windows = rule.windows + Counter(
+        {window: hits for window, hits in expected.windows.items() if window.start_us not in newest}
+    )
     return expected
 
 
@@ -86,21 +92,6 @@ def test_a_batch_is_judged_by_the_clock_skew_that_it_had() -> None:
 def test_the_newest_restatement_decides() -> None:
     assert starts(restated(replace(WHOLE, end_offsets={0: 2}), WHOLE)) == {"12:00": 2}
     assert starts(restated(WHOLE, replace(WHOLE, end_offsets={0: 2}))) == {"12:00": 1}
-
-
-def test_windows_that_were_closed_idle_are_sealed_and_what_the_live_run_emits_later_is_superseded() -> None:
-    idle = replace(WHOLE, from_us=at("12:15:00"), to_us=at("12:25:00"), closes_idle_windows=True)
-    expected = restated(idle)
-    assert starts(expected) == {"12:00": 1, "12:20": 1}
-    assert expected.sealed_until_us == at("12:25:00")
-    ledger, records = processed(["12:01:00", "12:20:00"], [], ["12:40:00"], [])
-    later = restated(replace(idle, end_offsets={0: 2}), ledger=ledger, records=records)
-    assert (starts(later), later.superseded) == ({"12:00": 1, "12:20": 1}, 1)
-    assert later.sealed_until_us == at("12:39:00")
-
-
-def test_what_a_restatement_has_read_beyond_the_batches_is_read_again() -> None:
-    assert offset_ranges(LEDGER, [replace(WHOLE, end_offsets={0: 7, 1: 2})]) == {0: (0, 7), 1: (0, 2)}
 
 
 def replace_timestamp(record: Record, clock: str) -> Record:
