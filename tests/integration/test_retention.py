@@ -20,7 +20,7 @@ from web_traffic.page.traffic import traffic
 from web_traffic.quality.rules import WINDOW_RULES
 from web_traffic.quality.runner import Scope, check
 from web_traffic.recount import recount
-from web_traffic.retention import prune
+from web_traffic.retention.pruning import prune
 from web_traffic.settings import RetentionSettings
 
 SUNDAY = datetime(2026, 3, 29, tzinfo=UTC)
