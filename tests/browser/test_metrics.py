@@ -104,8 +104,8 @@ def ask(prometheus: str, query: str) -> list[dict[str, Any]]:
 @needs_prometheus
 def test_prometheus_scrapes_the_page_and_evaluates_each_query(prometheus: str) -> None:
     wait_until(lambda: ask(prometheus, "up == 1") != [], "Prometheus has scraped the page", 60)
-    [read] = ask(prometheus, 'web_traffic_run_events{figure="read"}')
-    assert float(read["value"][1]) > 0
+    [sealed] = ask(prometheus, "web_traffic_sealed_timestamp_seconds")
+    assert float(sealed["value"][1]) > 0
     dashboard = json.loads((FOLDER / "grafana.json").read_text())
     for panel in dashboard["panels"]:
         for target in panel["targets"]:

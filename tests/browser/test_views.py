@@ -121,9 +121,11 @@ def test_the_figures_of_rules_have_units_and_passed_is_of_those_that_checked_som
 ) -> None:
     page.goto("/web-traffic/?view=quality&range=24h")
     rules = page.get_by_role("table", name="Rules, with their newest check")
-    for rule, unit in (("rejected_share_warning", "%"), ("lag", "offsets"), ("no_duplicate_window", "offenders")):
+    for rule, unit in (("lag", "offsets"), ("open_transaction", "records")):
         row = rules.get_by_role("row").filter(has=page.locator("strong", has_text=re.compile(f"^{rule}$")))
         expect(row.locator("td.number")).to_have_text(re.compile(f"^[0-9.,]+ ?{unit}$"))
+    shown = "import('/web-traffic/static/format.js').then(format => format.measured(0.0123, 'share'))"
+    assert page.evaluate(shown) == "1.23%"
     tile = page.locator(".tile", has=page.get_by_text("Passed", exact=True))
     passed, checked = re.findall(r"\d+", tile.locator("dd").first.inner_text())
     idle = rules.locator(".status.idle").count()
