@@ -32,7 +32,7 @@ DOMAIN = Path(__file__).parents[1] / "include" / "web_traffic"
 DATA = Path(__file__).with_name("runs_data.sql")
 PARTS = {
     "gate and examination": (
-        "warehouse: has_closed newest_batches newest_writer last_records rebuild_range window_change rejected_earlier "
+        "warehouse: standing newest_batches newest_writer last_records rebuild_range window_change rejected_earlier "
         "altered_table"
     ),
     "live run": (
@@ -48,12 +48,14 @@ PARTS = {
     "page": (
         "page: overview state runs delay_per_bucket lag_per_bucket newest_batch quality_per_bucket quality_rules "
         "restatements restated_rows restated_windows alerts hits_per_bucket top_hosts top_sites rejected_by_reason "
-        "rejected_events rejected_download"
+        "rejected_events rejected_download metrics"
     ),
     "alerts": ("alerts: overdue open_incident close_incidents claim_incident mark_sent open_incidents"),
 }
 """The statements of each part of the work, by the folder that they are in."""
 ELSEWHERE = {
+    "alerts": "digest end_silences enter_digest silence",
+    "page": "referrers_of_host windows_of_host",
     "warehouse": "insert_rejected_events lock_holder migration_table release_places",
     "quality": "evaluate",
     "recount": "ledger rejected restatements rows_not_checked sealed_until windows",
