@@ -2,12 +2,7 @@
 -- first check, or while an incident of the DAG's tasks is open: that explains why no newer run was checked. A redrive or
 -- a restatement that has failed explains nothing: it stops only its own run, and its incident may stay open for long.
 WITH newest AS (
-    SELECT q.checked_at
-    FROM etl.quality_result AS q
-    LEFT JOIN etl.run AS r ON q.run_id = r.run_id
-    WHERE q.table_name = 'aggregated_web_traffic' AND r.kind IS DISTINCT FROM 'restate'
-    ORDER BY q.result_id DESC
-    LIMIT 1
+    SELECT max(checked_at) AS checked_at FROM etl.newest_check
 )
 
 SELECT n.checked_at

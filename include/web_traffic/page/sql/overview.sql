@@ -6,23 +6,13 @@ WITH newest AS (
 ),
 
 checked AS (
-    SELECT q.result_id, q.checked_at, q.run_name
-    FROM etl.quality_result AS q
-    LEFT JOIN etl.run AS r ON q.run_id = r.run_id
-    WHERE q.table_name = 'aggregated_web_traffic' AND r.kind IS DISTINCT FROM 'restate'
-    ORDER BY q.result_id DESC
-    LIMIT 1
-),
-
-outcomes AS (
     SELECT
-        count(*) FILTER (WHERE q.status = 'failed') AS failed,
-        count(*) FILTER (WHERE q.status = 'warned') AS warned
-    FROM checked AS c
-    INNER JOIN etl.quality_result AS q
-        ON
-            q.result_id BETWEEN c.result_id - 1000 AND c.result_id -- the results of a check stand together
-            AND c.checked_at = q.checked_at AND c.run_name = q.run_name AND q.table_name = 'aggregated_web_traffic'
+        checked_at,
+        run_name,
+        count(*) FILTER (WHERE status = 'failed') AS failed,
+        count(*) FILTER (WHERE status = 'warned') AS warned
+    FROM etl.newest_check
+    GROUP BY checked_at, run_name
 ),
 
 alerts AS (
@@ -50,7 +40,7 @@ restated AS (
 
 SELECT
     (SELECT to_jsonb(newest.*) FROM newest) AS newest_run,
-    (SELECT to_jsonb(checked.*) || to_jsonb(outcomes.*) FROM checked CROSS JOIN outcomes) AS newest_check,
+    (SELECT to_jsonb(checked.*) FROM checked) AS newest_check,
     (SELECT to_jsonb(alerts.*) FROM alerts) AS open_alerts,
     (SELECT to_jsonb(tried.*) FROM tried WHERE tried.dry_run) AS dry_run,
     (
