@@ -46,7 +46,7 @@ export function table(caption, columns, rows, attributes = () => ({})) {
   const lines = [...body.rows].map((line, index) => ({ line, row: rows[index] }));
   const heads = columns.map((column) => h("th", { scope: "col", ...kind(column) }, column[0]));
   heads.forEach((head, index) => {
-    if (rows.length < 2 || typeof columns[index][0] !== "string") return;
+    if (rows.length < 2 || typeof columns[index][0] !== "string" || columns[index][0] === "") return;
     head.replaceChildren(
       h("button", { class: "sort", type: "button", on: { click: () => sort(index) } }, columns[index][0]),
     );

@@ -74,6 +74,7 @@ export async function rejected() {
                 },
                 "Send back …",
               ),
+            "number",
           ],
         ],
         data.reasons,
