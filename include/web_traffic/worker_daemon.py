@@ -21,7 +21,7 @@ MODULES = (
 
 if __name__ == "__main__":
     for module in MODULES:
-        # Spark reports a daemon that ends as a NullPointerException. A task that fails names what it lacks.
+        # Of a daemon that ends, Spark says only that it has no port. A task that fails names what it lacks.
         with suppress(Exception):
             import_module(module)
     gc.freeze()

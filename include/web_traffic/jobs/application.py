@@ -27,10 +27,10 @@ SOCKETS = "spark.python.unix.domain.socket.dir"
 REDACTED = "spark.redaction.regex"
 SECRETS = r"(?i)secret|password|token|access[.]?key|credential|jaas|keystore[.]key|[.]pem"
 """Spark's own expression, and the names under which Spark's Kafka client has what logs in."""
+SHORT_FOLDER = "/tmp"  # noqa: S108  the names of sockets are random, and only their user can write to them
 COMPILED = "spark.sql.codegen.wholeStage"
 WORTH_COMPILING = 200_000
 """With fewer records, Spark's stages end before it pays off to compile them."""
-SHORT_FOLDER = "/tmp"  # noqa: S108  the names of sockets are random, and only their user can write to them
 LONGEST_FOLDER_OF_SOCKETS = 60
 """In characters: the path of a socket has at most 107, and Spark's name for one takes 42."""
 
