@@ -28,10 +28,13 @@ def one_partition(stack: Stack, numbers: Iterator[int], tmp_path: Path) -> Pipel
 
 
 def assert_right_but_for_the_gap(pipeline: Pipeline, windows: int = 1) -> None:
-    """Check that the recount names the gap, leaves out as many windows because of it, and finds all others right."""
+    """Check that the recount names the gap, leaves as many windows out because of it, and finds all others right.
+
+    It does not check windows that end before the first records that Kafka still holds.
+    """
     recount = pipeline.recount()
     assert recount.is_right, recount
-    assert recount.left_out.count == windows, recount
+    assert recount.left_out.count + recount.rows_not_checked == windows, recount
     assert "was told to go on without offsets" in str(recount)
 
 
