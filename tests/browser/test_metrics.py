@@ -19,7 +19,13 @@ from tests.whole_stack import METRICS_TOKEN, FirstRun
 
 FOLDER = REPO / "monitoring"
 NAME = re.compile(r"\bweb_traffic_\w+")
-needs_prometheus = pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed")
+
+
+def program(name: str) -> str:
+    """Return the path of a program of Prometheus."""
+    return shutil.which(name) or pytest.fail(
+        "the tests need Prometheus: on Debian and Ubuntu `apt-get install prometheus`"
+    )
 
 
 def scraped(stack: Stack) -> str:
@@ -81,7 +87,7 @@ def prometheus(stack: Stack, first_run: FirstRun, tmp_path: Path) -> Iterator[st
     file.write_text(file.read_text().replace("127.0.0.1:8080", address).replace("30s", "1s"))
     listen = f"127.0.0.1:{Ports.free().mail}"
     command = [
-        "prometheus",
+        program("prometheus"),
         f"--config.file={file}",
         f"--storage.tsdb.path={tmp_path}",
         f"--web.listen-address={listen}",
@@ -100,7 +106,6 @@ def ask(prometheus: str, query: str) -> list[dict[str, Any]]:
     return list(answer.json()["data"]["result"]) if answer.status_code == httpx.codes.OK else []  # it is starting
 
 
-@needs_prometheus
 def test_prometheus_scrapes_the_page_and_evaluates_each_query(prometheus: str) -> None:
     wait_until(lambda: ask(prometheus, "up == 1") != [], "Prometheus has scraped the page", 60)
     [sealed] = ask(prometheus, "web_traffic_sealed_timestamp_seconds")
@@ -112,9 +117,12 @@ def test_prometheus_scrapes_the_page_and_evaluates_each_query(prometheus: str) -
             assert query["status"] == "success", target["expr"]
 
 
-@needs_prometheus
 def test_the_alert_rules_fire_when_they_should() -> None:
     done = subprocess.run(
-        ["promtool", "test", "rules", "alerts_test.yml"], cwd=FOLDER, check=False, capture_output=True, text=True
+        [program("promtool"), "test", "rules", "alerts_test.yml"],
+        cwd=FOLDER,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
