@@ -62,7 +62,7 @@ def aggregate(settings: Settings) -> Summary:
                 rejected = rejected_earlier(connection, topic.id, begins, planned_at)
                 unread = {name: range(begins[name], end) for name, end in topic.end_offsets.items()}
             with timed(phases, "session"):
-                spark = start_session(settings)
+                spark = start_session(settings, sum(map(len, unread.values())))
             with timed(phases, "stream"):
                 sink = Sink(settings, ledger.key, start.last_records)
                 fault_point("before offsets")

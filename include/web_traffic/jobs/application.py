@@ -24,12 +24,18 @@ SOCKETS = "spark.python.unix.domain.socket.dir"
 REDACTED = "spark.redaction.regex"
 SECRETS = r"(?i)secret|password|token|access[.]?key|credential|jaas|keystore[.]key|[.]pem"
 """Spark's own expression, and the names under which Spark's Kafka client has what logs in."""
+COMPILED = "spark.sql.codegen.wholeStage"
+WORTH_COMPILING = 200_000
+"""With fewer records, Spark's stages end before it pays off to compile them."""
 LONGEST_FOLDER_OF_SOCKETS = 60
 """In characters: the path of a socket has at most 107, and Spark's name for one takes 42."""
 
 
-def start_session(settings: Settings) -> SparkSession:
-    """Start Spark with the settings that the result depends on; the others are the deployment's (spark-defaults).
+def start_session(settings: Settings, records: int) -> SparkSession:
+    """Start Spark for about this many records.
+
+    It sets what the result depends on, and what the number of records decides; the rest is the deployment's
+    (spark-defaults).
 
     Raises `SettingsError` when Spark's Kafka client could not log in as the settings say.
     """
@@ -56,6 +62,7 @@ def start_session(settings: Settings) -> SparkSession:
         # A task that ran out of memory fails and says so. By default the JVM exits before anybody reads why.
         .config("spark.executor.killOnFatalError.depth", 0)
         .config(REDACTED, redacted(SparkConf().get(REDACTED)))
+        .config(COMPILED, SparkConf().get(COMPILED, str(records >= WORTH_COMPILING).lower()))
         .getOrCreate()
     )
     Thread(target=start_workers, args=[spark], daemon=True).start()

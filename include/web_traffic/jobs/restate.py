@@ -42,7 +42,7 @@ def restate(settings: Settings, request: RestateSettings) -> Summary:
                 rejected = rejected_earlier(connection, topic.id, plan.reading.start_offsets, ledger.started_at)
                 ledger.note(plan, settings.max_clock_skew)
             with timed(phases, "session"):
-                spark = start_session(settings)
+                spark = start_session(settings, plan.reading.records)
             with timed(phases, "count"):
                 stages = stage_windows(
                     count_interval(spark, settings, topic.id, plan, ledger, rejected), "staged_restatement", settings

@@ -54,6 +54,11 @@ class Reading:
     known: tuple[UUID, int] | None
     """Query and number of the newest batch that the ledger knew."""
 
+    @property
+    def records(self) -> int:
+        """How many records lie between the offsets."""
+        return sum(self.end_offsets[name] - start for name, start in self.start_offsets.items())
+
 
 def plan_reading(
     settings: Settings,
