@@ -26,7 +26,7 @@ class Histories(Trial):
         self.truth = GroundTruth(self.pipeline)
         self.steps: list[str] = []
         self.database: tuple[DatabaseCopy, set[str]] | None = None
-        self.checkpoint: CheckpointCopy | None = None
+        self.checkpoint_copy: CheckpointCopy | None = None
 
     def copy_database(self) -> None:
         """Keep the database as it is now."""
@@ -45,16 +45,16 @@ class Histories(Trial):
 
     def copy_checkpoint(self) -> None:
         """Keep the checkpoint as it is now."""
-        if self.checkpoint:
-            self.checkpoint.drop()
-        self.checkpoint = CheckpointCopy(self.pipeline)
+        if self.checkpoint_copy:
+            self.checkpoint_copy.drop()
+        self.checkpoint_copy = CheckpointCopy(self.pipeline)
         self.note("copy the checkpoint")
 
     def put_back_checkpoint(self) -> None:
         """Put the copy in the place of the checkpoint."""
-        assert self.checkpoint
-        self.checkpoint.restore()
-        self.checkpoint = None
+        assert self.checkpoint_copy
+        self.checkpoint_copy.restore()
+        self.checkpoint_copy = None
         self.note("put back the checkpoint")
 
     def lose_checkpoint(self) -> None:

@@ -30,9 +30,10 @@ DATABASES_ON_SMALL = """
 def postgres_restarts(signal_number: int, trial: Trial) -> None:
     """Restart PostgreSQL in the middle of a batch."""
     with stopped_at(trial.pipeline, "before begin") as run:
-        postmaster = (trial.stack.home / "postgres" / "postmaster.pid").read_text().splitlines()[0]
-        psutil.Process(int(postmaster)).send_signal(signal_number)
-        psutil.wait_procs([psutil.Process(int(postmaster))], timeout=60)
+        pid = int((trial.stack.home / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+        postmaster = psutil.Process(pid)
+        postmaster.send_signal(signal_number)
+        postmaster.wait(60)
         run.go_on()
         assert run.wait()[0] != 0
     trial.was_seen = True

@@ -52,7 +52,7 @@ def put_back_database(walk: Walk) -> None:
 
 
 def put_back_checkpoint(walk: Walk) -> None:
-    if walk.checkpoint:
+    if walk.checkpoint_copy:
         walk.put_back_checkpoint()
 
 
