@@ -159,10 +159,11 @@ def steps(connection: psycopg.Connection[Any]) -> Iterator[Step]:
     """Yield every statement of the daily work with parameters that fit to the newest runs of this database."""
     facts = _facts(connection)
     for part, listed in PARTS.items():
+        own = {"windows": None} if part == "alerts" else {}  # those of an incident; elsewhere their number
         for group in listed.split(", "):
             folder, names = group.split(": ")
             for name in names.split():
-                yield Step(part, name, (DOMAIN / folder / "sql" / f"{name}.sql").read_bytes(), facts)
+                yield Step(part, name, (DOMAIN / folder / "sql" / f"{name}.sql").read_bytes(), facts | own)
     observed = {"end_offsets": {"0": 0}, "waiting": {}, "records_by_window": {}, "recount": []}
     observed |= {"newest_event_at": facts["at"].isoformat(), "sampled_window": facts["window_start"].isoformat()}
     scope = Scope("bench", facts["run_id"], facts["window_start"] - WINDOW, facts["window_start"] + WINDOW, observed)
@@ -200,6 +201,7 @@ def _facts(connection: psycopg.Connection[Any]) -> dict[str, Any]:
             "phases": Jsonb({}),
         },
         **{"first_batch": batch, "last_batch": batch, "open_before": 0, "open_after": 0, "dropped_rows": 0},
+        **{"left_work": False, "unit": None, "sort": "hits", "reverse": False, "skipped": 0},
         **{"read": 0, "rejected": 0, "future": 0, "windows": 0, "emitted": 0, "superseded": 0},
         **{"oldest_kafka_ms": 0, "newest_kafka_ms": 0, "stage_ids": [UUID(int=0)], "error": "an error"},
         **{"partitions": [0], "offsets": [batch * 4000]},

@@ -64,7 +64,7 @@ def test_a_rebuild_whose_records_kafka_has_deleted_is_refused_like_a_run(
     delete_records(pipeline, before=5)
     if is_lost:
         shutil.rmtree(pipeline.checkpoint)
-        assert f"there is no checkpoint in {pipeline.checkpoint}" in refusal(pipeline)
+        assert f"there is no checkpoint in {pipeline.settings.checkpoint_location}" in refusal(pipeline)
         assert BOTH in refusal(pipeline)
     else:
         assert "partition 0: offset 3 is next, 5 is the first there" in refusal(pipeline)

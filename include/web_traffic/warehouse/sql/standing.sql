@@ -31,9 +31,9 @@ SELECT
     b.batch_id,
     b.end_offsets,
     b.watermark,
-    EXISTS(
-        SELECT 1 FROM etl.run AS closed
-        WHERE closed.query_id = b.query_id AND closed.last_batch >= b.batch_id AND closed.status = 'succeeded'
+    coalesce(
+        (SELECT max(c.last_batch) FROM etl.run AS c WHERE c.query_id = b.query_id AND c.status = 'succeeded') >= b.batch_id,
+        FALSE
     ) AS is_in_books
 FROM newest_run AS r
-LEFT JOIN newest_batch AS b ON true;
+LEFT JOIN newest_batch AS b ON TRUE;
