@@ -180,7 +180,14 @@ def test_the_state_is_of_the_newest_run_and_check(shown: Shown) -> None:
     assert (state["newest_run"]["name"], state["newest_run"]["status"]) == ("three", "failed")
     check = state["newest_check"]
     assert (check["run_name"], check["failed"], check["warned"]) == ("two", 0, 1)
-    assert (state["sealed_until"], state["open_hits"], state["late"]) == (NOON + 5 * MINUTES, 9, 2)
+    assert (state["sealed_until"], state["open_hits"], state["late"]) == (
+        NOON + 5 * MINUTES,
+        9,
+        0,
+    )  # late too long ago
+    shown.execute("UPDATE etl.run SET started_at = now() WHERE name = %s", ("one",), ("two",))
+    with reading(shown.reader) as connection:
+        assert overview(connection)["late"] == 2
     restatement = "INSERT INTO etl.run (name, status, started_at, kind, dry_run) "
     restatement += "VALUES ('r', 'succeeded', %s, 'restate', %s)"
     for dry_run, late in ((True, 2), (False, 0)):

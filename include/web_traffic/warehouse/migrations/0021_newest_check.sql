@@ -17,5 +17,13 @@ INNER JOIN etl.quality_result AS q
         q.result_id BETWEEN n.result_id - 1000 AND n.result_id -- the results of a check stand together
         AND n.checked_at = q.checked_at AND n.run_name = q.run_name AND q.table_name = 'aggregated_web_traffic';
 COMMENT ON VIEW etl.newest_check IS 'Results of the newest quality check of a live run';
+COMMENT ON COLUMN etl.newest_check.checked_at IS 'As in etl.quality_result';
+COMMENT ON COLUMN etl.newest_check.run_name IS 'As in etl.quality_result';
+COMMENT ON COLUMN etl.newest_check.rule IS 'As in etl.quality_result';
+COMMENT ON COLUMN etl.newest_check.severity IS 'As in etl.quality_result';
+COMMENT ON COLUMN etl.newest_check.status IS 'As in etl.quality_result';
+COMMENT ON COLUMN etl.newest_check.offenders IS 'As in etl.quality_result';
+COMMENT ON COLUMN etl.newest_check.observed IS 'As in etl.quality_result';
+COMMENT ON COLUMN etl.newest_check.unit IS 'As in etl.quality_result';
 
 GRANT SELECT ON etl.newest_check TO web_traffic_writer, web_traffic_reader;
