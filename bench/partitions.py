@@ -74,7 +74,7 @@ def _measure(connection: psycopg.Connection[Any], kind: str, step: str | None, k
     def run(statement: str, **others: Any) -> float:
         begin = time.perf_counter()
         with connection.transaction():
-            connection.execute(sql.SQL(statement).format(table=table), about | others)  # type: ignore[arg-type]
+            connection.execute(sql.SQL(statement).format(table=table), about | others)  # type: ignore[arg-type]  # all are literals of this file
         return time.perf_counter() - begin
 
     partitions = _make(connection, table, kind, step)

@@ -139,7 +139,7 @@ def database(stack: Stack, runs: int, is_fresh: bool = False) -> psycopg.Connect
 
 def fill(connection: psycopg.Connection[Any], runs: int) -> None:
     """Make the schema and the rows of so many runs in an empty database."""
-    migrate(connection)  # type: ignore[arg-type]
+    migrate(connection)  # type: ignore[arg-type]  # its rows are tuples, which Any does not say
     begin = time.monotonic()
     with connection.transaction(), psycopg.ClientCursor(connection) as cursor:
         cursor.execute(DATA.read_bytes(), {"runs": runs})

@@ -46,8 +46,8 @@ def prepare(*, params: dict[str, Any] | None = None, dag: Any = None, dag_run: A
 def prune() -> None:
     """Delete what is older than the settings keep, as the owner of the database."""
     from web_traffic.kafka import describe_topic
+    from web_traffic.retention.ages import RetentionSettings
     from web_traffic.retention.pruning import prune as delete_old
-    from web_traffic.settings import RetentionSettings
 
     keep = RetentionSettings.from_environment()
     topic = describe_topic(job_settings())

@@ -20,8 +20,8 @@ from web_traffic.page.traffic import traffic
 from web_traffic.quality.rules import WINDOW_RULES
 from web_traffic.quality.runner import Scope, check
 from web_traffic.recount import recount
+from web_traffic.retention.ages import RetentionSettings
 from web_traffic.retention.pruning import prune
-from web_traffic.settings import RetentionSettings
 
 SUNDAY = datetime(2026, 3, 29, tzinfo=UTC)
 SOON = SUNDAY + timedelta(minutes=45)

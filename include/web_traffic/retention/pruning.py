@@ -12,7 +12,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from web_traffic.kafka import Topic
-from web_traffic.settings import RetentionSettings
+from web_traffic.retention.ages import RetentionSettings
 from web_traffic.statements import statements_beside
 from web_traffic.warehouse.connection import Connection
 from web_traffic.window_length import WINDOW

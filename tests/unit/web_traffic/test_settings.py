@@ -7,7 +7,8 @@ import pytest
 
 from web_traffic.errors import SettingsError
 from web_traffic.intervals import Interval
-from web_traffic.settings import AlertSettings, RestateSettings, RetentionSettings, Settings, Share
+from web_traffic.retention.ages import RetentionSettings
+from web_traffic.settings import AlertSettings, RestateSettings, Settings, Share
 
 
 def test_without_an_environment_the_documented_defaults_hold() -> None:
