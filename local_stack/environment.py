@@ -14,6 +14,8 @@ from local_stack.env_file import EnvFile, write_env_file
 
 REPO = Path(__file__).resolve().parent.parent
 VAR = REPO / "var"
+TRAINING = VAR / "training"
+"""The home of the stack on which Kafka and Spark run once for their archives of classes."""
 ENV_FILE = REPO / ".env"
 PROPERTIES_FILE = VAR / "spark" / "spark.conf"
 LOOPBACK = "127.0.0.1"

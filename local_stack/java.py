@@ -12,6 +12,7 @@ from typing import NamedTuple
 from local_stack.errors import StackError
 
 OLDEST = 17
+FIRST_WITH_AOT_CACHE = 25
 ADVICE = f"install a JDK {OLDEST} or newer, or point JAVA_HOME at one"
 
 
@@ -34,6 +35,18 @@ def java_version(environ: Mapping[str, str] = os.environ) -> int:
 def java_build(environ: Mapping[str, str] = os.environ) -> str:
     """The build of that Java, 17.0.15+6-Debian-1deb12u1 for example."""
     return _find(environ).build
+
+
+def make_archive_option(archive: Path) -> str:
+    """The option with which a JVM writes, at its end, an archive of the classes that it has loaded."""
+    flag = "AOTCacheOutput" if java_version() >= FIRST_WITH_AOT_CACHE else "ArchiveClassesAtExit"
+    return f"-XX:{flag}={archive}"
+
+
+def archive_options(archive: Path) -> list[str]:
+    """The options with which a JVM reads such an archive, and says nothing if it is missing or no longer fits."""
+    flag = "AOTCache" if java_version() >= FIRST_WITH_AOT_CACHE else "SharedArchiveFile"
+    return [f"-XX:{flag}={archive}", "-Xlog:disable", "-Xlog:all=error:stderr"]
 
 
 def _find(environ: Mapping[str, str]) -> _Java:

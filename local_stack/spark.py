@@ -1,7 +1,7 @@
-"""Prepares Spark for the embedded stack: its properties file, its log, and the archive of its classes.
+"""Prepares Spark for the embedded stack: its properties file, its log, and the archives of its and Kafka's classes.
 
-The JVM reads an archive of loaded classes faster than it loads them from jars. One run of the application, on a stack
-of its own, makes the archive. Another build of the JVM ignores it.
+A JVM reads an archive of loaded classes faster than it loads them from jars. One run of the application, on a stack of
+its own, makes both archives. Another build of the JVM ignores them.
 """
 
 import os
@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pyspark
 
-from local_stack.environment import LOOPBACK, PROPERTIES_FILE, REPO, VAR, Stack
+from local_stack import kafka
+from local_stack.environment import LOOPBACK, PROPERTIES_FILE, REPO, TRAINING, Stack
 from local_stack.errors import StackError
 from local_stack.jars import class_path
-from local_stack.java import java_build, java_home, java_version
+from local_stack.java import archive_options, java_build, java_home, make_archive_option
 from local_stack.lifecycle import running
 from local_stack.progress import step
 from web_traffic.errors import KafkaUnavailable
@@ -29,7 +30,6 @@ FOLDER = PROPERTIES_FILE.parent
 PYTHON = Path(__file__).with_name("spark-python")
 LOG_CONFIGURATION = Path(__file__).with_name("spark-log4j2.properties")
 APPLICATION = REPO / "include" / "web_traffic" / "jobs" / "aggregate.py"
-FIRST_JAVA_WITH_AOT_CACHE = 25
 TRAINING_EVENTS = 2_000
 CHECKPOINT_FILES = "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
 TRAINING_LIMIT_SECONDS = 180
@@ -43,21 +43,24 @@ def prepare_spark() -> None:
     """Write to var/spark what a run of the application needs; the archive is made once per build of Java and Spark."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     archive = FOLDER / f"classes-java-{java_build()}-spark-{pyspark.__version__}"
-    if not archive.is_file():
-        for outdated in FOLDER.glob("classes*"):
+    missing = [place for place in (archive, kafka.class_archive()) if not place.is_file()]
+    if missing:
+        for outdated in (outdated for place in missing for outdated in place.parent.glob("classes*")):
             outdated.unlink()
         try:
             with step(
-                "Spark's classes are archived, for a faster start", "running the application once for its classes"
+                "The classes of Kafka and Spark are archived, for a faster start", "running the application once"
             ):
                 _train(archive)
         except (TooSlow, KafkaUnavailable) as error:
-            archive.touch()  # an empty one, so that not every start tries again
+            for place in missing:
+                place.touch()  # an empty one, so that not every start tries again
             print(
-                f"No archive of Spark's classes, so runs start seconds later ({error}); to try again remove {archive}"
+                f"No archive of classes, so Kafka and runs start seconds later ({error}); to try again remove "
+                f"{' and '.join(map(str, missing))}"
             )
     is_archived = archive.is_file() and archive.stat().st_size > 0
-    _write_properties(PROPERTIES_FILE, _use_archive(archive) if is_archived else "")
+    _write_properties(PROPERTIES_FILE, " ".join(archive_options(archive)) if is_archived else "")
 
 
 def submit_command(properties_file: Path = PROPERTIES_FILE, application: Path = APPLICATION) -> list[str]:
@@ -95,21 +98,21 @@ def _write_properties(file: Path, java_options: str) -> None:
 
 
 def _train(archive: Path) -> None:
-    """Run the application on a few events, and have its JVM archive the classes that it loaded."""
-    home = VAR / "training"
-    shutil.rmtree(home, ignore_errors=True)
-    partial = archive.with_name("classes.partial")
-    partial.unlink(missing_ok=True)
+    """Run the application on a few events, and have its JVM and the broker's archive the classes that they loaded."""
+    shutil.rmtree(TRAINING, ignore_errors=True)
+    archives = {archive.with_name("classes.partial"): archive, kafka.partial_archive(): kafka.class_archive()}
     properties_file = FOLDER / "training.conf"
-    _write_properties(properties_file, _make_archive(partial))
+    _write_properties(properties_file, make_archive_option(archive.with_name("classes.partial")))
     try:
-        _run_once(Stack.create(home), properties_file)
-        if partial.is_file():
-            partial.replace(archive)
+        _run_once(Stack.create(TRAINING), properties_file)
+        for partial, whole in archives.items():
+            if partial.is_file():
+                partial.replace(whole)
     finally:
-        partial.unlink(missing_ok=True)
+        for partial in archives:
+            partial.unlink(missing_ok=True)
         properties_file.unlink()
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(TRAINING, ignore_errors=True)
 
 
 def _run_once(stack: Stack, properties_file: Path) -> None:
@@ -140,13 +143,3 @@ def _run(stack: Stack, command: list[str], environment: Mapping[str, str] | None
     if process.returncode:
         reason = (said.strip().splitlines() or ["no message"])[-1]
         raise StackError(f"The application failed on its first run ({shlex.join(command)}): {reason}")
-
-
-def _make_archive(archive: Path) -> str:
-    flag = "AOTCacheOutput" if java_version() >= FIRST_JAVA_WITH_AOT_CACHE else "ArchiveClassesAtExit"
-    return f"-XX:{flag}={archive}"
-
-
-def _use_archive(archive: Path) -> str:
-    flag = "AOTCache" if java_version() >= FIRST_JAVA_WITH_AOT_CACHE else "SharedArchiveFile"
-    return f"-XX:{flag}={archive} -Xlog:disable -Xlog:all=error:stderr"

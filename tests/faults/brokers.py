@@ -11,7 +11,8 @@ from confluent_kafka.admin import AdminClient
 
 from local_stack.environment import LOOPBACK, Ports
 from local_stack.jars import class_path
-from local_stack.java import java_home
+from local_stack.java import archive_options, java_home
+from local_stack.kafka import class_archive
 from tests.faults.stopped import wait_until
 from web_traffic.errors import KafkaUnavailable, TopicMissing
 from web_traffic.kafka import describe_topic
@@ -153,6 +154,7 @@ def _java(jars: str, classes: Path | None) -> list[str]:
     return [
         str(java_home() / "bin" / "java"),
         "-XX:TieredStopAtLevel=1",
+        *(archive_options(class_archive()) if jars == "kafka" else []),
         "-Djava.net.preferIPv4Stack=true",
         "-cp",
         ":".join(str(place) for place in (*class_path(jars), *([classes] if classes else []))),

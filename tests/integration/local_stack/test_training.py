@@ -1,4 +1,4 @@
-"""The archive of Spark's classes is only for speed: without it set-up goes on, and nothing half-made stays."""
+"""The archives of classes are only for speed: without it set-up goes on, and nothing half-made stays."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def test_a_training_that_is_too_slow_is_said_and_set_up_goes_on(
 ) -> None:
     home = fresh_home("training")
     monkeypatch.setattr(spark, "TRAINING_LIMIT_SECONDS", 0.01)
-    monkeypatch.setattr(spark, "VAR", home)
+    monkeypatch.setattr(spark, "TRAINING", home / "stack")
     monkeypatch.setattr(spark, "FOLDER", tmp_path)
     monkeypatch.setattr(spark, "PROPERTIES_FILE", tmp_path / "spark.conf")
     if begun:
@@ -22,10 +22,10 @@ def test_a_training_that_is_too_slow_is_said_and_set_up_goes_on(
     spark.prepare_spark()
     [archive] = tmp_path.glob("classes*")
     said = capsys.readouterr().out
-    assert f"No archive of Spark's classes, so runs start seconds later ({spark.sys.executable}" in said
+    assert f"No archive of classes, so Kafka and runs start seconds later ({spark.sys.executable}" in said
     assert f"to try again remove {archive}" in said
     assert "SharedArchiveFile" not in (tmp_path / "spark.conf").read_text()
     assert "AOTCache" not in (tmp_path / "spark.conf").read_text()
-    assert not (home / "training").exists()
+    assert not (home / "stack").exists()
     spark.prepare_spark()  # not tried again
     assert capsys.readouterr().out == ""
