@@ -58,7 +58,7 @@ ELSEWHERE = {
     "alerts": "digest end_silences enter_digest silence",
     "page": "referrers_of_host windows_of_host",
     "warehouse": "insert_rejected_events lock_holder migration_table release_places",
-    "quality": "evaluate",
+    "quality": "evaluate kept_results",
     "recount": "ledger rejected restatements rows_not_checked sealed_until windows",
     "retention": (
         "alerts keep_runs_from keep_windows_from oldest_runs oldest_windows quality_results rejected_events "

@@ -31,6 +31,7 @@ AIRFLOW_TESTS = (
     "tests/integration/test_backfill.py",
     "tests/integration/test_downstream.py",
     "tests/integration/test_end_to_end.py",
+    "tests/integration/test_lineage.py",
 )
 LONG_TESTS = (
     "tests/faults/",

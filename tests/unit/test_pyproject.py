@@ -23,6 +23,7 @@ OTHER_NAMES = {
     "azure": "azure-identity",
     "botocore": "boto3",
     "dotenv": "python-dotenv",
+    "openlineage": "openlineage-python",
     "xdist": "pytest-xdist",
     "yaml": "pyyaml",
 }
@@ -36,7 +37,7 @@ PARTS_OF_OPENTELEMETRY = {
 GROUPS_OF_PROVIDERS = {"apache", "common"}
 PARTS = {
     "include": ("alerts", "aws", "azure", "spark"),
-    "plugins": ("airflow",),
+    "plugins": ("airflow", "lineage"),
     "dags": ("airflow",),
     "simulator": (),
     "local_stack": ("stack",),
