@@ -35,7 +35,13 @@ def tour(place: Place, site: Site, trial: Trial) -> None:
     trial.produce(EVENTS, hour=1)
     killed(trial, site, "batch committed")
     run(trial, "run with a redrive", REDRIVE)
+    outcome = trial.compare(place.title, 0)
+    if not outcome.is_clean:
+        raise NotRight(str(outcome))
     run(trial, "restatement", RESTATE)
+    recount = trial.pipeline.recount()
+    if not recount.is_right:
+        raise NotRight(str(recount))
     for what, query in {
         "event sent back": "SELECT count(*) FROM etl.rejected_event WHERE redriven_at IS NOT NULL",
         "row restated": "SELECT count(*) FROM etl.restatement",
@@ -43,9 +49,6 @@ def tour(place: Place, site: Site, trial: Trial) -> None:
     }.items():
         if trial.pipeline.query(query) < [(1,)]:
             raise NotRight(f"no {what}")
-    outcome = trial.compare(place.title, 0)
-    if not outcome.is_clean:
-        raise NotRight(str(outcome))
 
 
 def run(trial: Trial, step: str, form: Mapping[str, Any]) -> None:
