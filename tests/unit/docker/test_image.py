@@ -39,7 +39,8 @@ def test_the_image_has_the_pinned_airflow_and_packages_and_a_java_that_is_new_en
     assert re.findall("^FROM (.+)$", DOCKERFILE, re.MULTILINE) == ["${AIRFLOW_IMAGE}"]
     assert re.findall("^ARG AIRFLOW_IMAGE=(.+)$", DOCKERFILE, re.MULTILINE) == [airflow]
     built = [service["build"] for service in services.values() if "build" in service]
-    assert [one["args"] for one in built] == [{"AIRFLOW_IMAGE": airflow}] * len(built)
+    assert [one["args"] for one in built] == [{"AIRFLOW_IMAGE": airflow}], "the image is built once, for all services"
+    assert {one["pull_policy"] for one in services.values() if one["image"] == "web-traffic"} == {"never"}
     assert "pip install --no-cache-dir --constraint constraints.txt '.[containers]'" in DOCKERFILE
     assert [int(version) >= java.OLDEST for version in re.findall(r"openjdk-(\d+)-jre-headless", DOCKERFILE)] == [True]
 
