@@ -37,7 +37,8 @@ PARTS = {
     ),
     "live run": (
         "warehouse: open_run accept register_checkpoint last_closed lock_pipeline find_batch move_staged_windows "
-        "enter_batch seal mark_run count_batch close_run fail_run run_summary take_share"
+        "enter_batch seal mark_run count_batch close_run fail_run run_summary take_share, "
+        "downstream: sealed_until restated_hours"
     ),
     "quality check": "quality: run_scope keep_result, recount: window_batches",
     "restatement": (
@@ -57,7 +58,7 @@ ELSEWHERE = {
     "alerts": "digest end_silences enter_digest silence",
     "page": "referrers_of_host windows_of_host",
     "warehouse": "insert_rejected_events lock_holder migration_table release_places",
-    "quality": "evaluate",
+    "quality": "evaluate kept_results",
     "recount": "ledger rejected restatements rows_not_checked sealed_until windows",
     "retention": (
         "alerts keep_runs_from keep_windows_from oldest_runs oldest_windows quality_results rejected_events "
@@ -204,7 +205,7 @@ def _facts(connection: psycopg.Connection[Any]) -> dict[str, Any]:
         **{"left_work": False, "unit": None, "sort": "hits", "reverse": False, "skipped": 0},
         **{"read": 0, "rejected": 0, "future": 0, "windows": 0, "emitted": 0, "superseded": 0},
         **{"oldest_kafka_ms": 0, "newest_kafka_ms": 0, "stage_ids": [UUID(int=0)], "error": "an error"},
-        **{"partitions": [0], "offsets": [batch * 4000]},
+        **{"partitions": [0], "offsets": [batch * 4000], "told_until": at - day},
         **{"restate_from": window_start(at - 2 * day), "restate_to": window_start(at - day), "allowed_lateness": day},
         **{"first_end": window_start(at - 2 * day) + WINDOW, "earliest_ms": 0, "dry_run": False},
         **{"closes_idle_windows": False, "known_query_id": query_id, "known_batch": batch},

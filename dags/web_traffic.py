@@ -13,6 +13,9 @@ the table `aggregated_web_traffic`. Each run starts Spark once, reads all record
 | `restate` | counts closed windows again | its log says why it is refused; the table is as it was |
 | `check_quality` | applies the rules | its error names the rule, its log the offenders; later runs go on |
 | `publish` | asset event `aggregated_web_traffic` with the summary | - |
+| `announce_hours` | tells other DAGs which hours are complete | its log says why; the next run makes up for it |
+| `announce_days` | the same for days, of UTC | as above |
+| `announce_restated_hours` | tells them which complete hours a restatement changed | as above |
 
 **Are these numbers right?** `etl.run` holds the books of each run:
 `open_before + read = rejected + future + late + superseded + emitted + open_after`.
@@ -32,6 +35,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule
 
 from web_traffic_airflow.defaults import DAG_DEFAULTS, SPARK_TASK
+from web_traffic_airflow.downstream import ASSETS, announcements
 from web_traffic_airflow.operators import AggregateOperator
 from web_traffic_airflow.params import PARAMS
 from web_traffic_airflow.quality import WebTrafficQualityOperator
@@ -56,4 +60,5 @@ with DAG(
 
     prepare() >> choose() >> [sent_back, work, restate]
     sent_back >> [work, restate]
-    work >> aggregate >> check_quality >> publish([aggregate.output, restate.output])
+    published = publish.override(inlets=[*ASSETS])([aggregate.output, restate.output])
+    work >> aggregate >> check_quality >> published >> announcements()

@@ -26,7 +26,7 @@ from web_traffic.warehouse.ledger import Summary, run_summary
 from web_traffic.window_length import WINDOW
 
 DAG = "web_traffic"
-RESTATEMENT_DAG = "web_traffic_restatement"
+DAILY_DAGS = ("web_traffic_restatement", "web_traffic_retention")
 EVENTS = 200_000
 SCHEDULE = timedelta(minutes=5)
 RUN_LIMIT_SECONDS = 180
@@ -55,7 +55,8 @@ def run(stack: Stack) -> None:
         _send_an_hour(stack)
     with airflow_api(stack) as airflow:
         airflow.unpause(DAG)
-        airflow.unpause(RESTATEMENT_DAG)
+        for dag_id in DAILY_DAGS:
+            airflow.unpause(dag_id)
         finished = _wait_for_scheduled_run(airflow)
         tasks = airflow.task_instances(DAG, finished["dag_run_id"])
     with connect(settings) as connection:

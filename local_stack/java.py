@@ -4,10 +4,11 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 from local_stack.errors import StackError
 
@@ -35,6 +36,15 @@ def java_version(environ: Mapping[str, str] = os.environ) -> int:
 def java_build(environ: Mapping[str, str] = os.environ) -> str:
     """The build of that Java, 17.0.15+6-Debian-1deb12u1 for example."""
     return _find(environ).build
+
+
+def class_archive(folder: Path, class_path: Sequence[Path], version: str = "") -> Path:
+    """The place of an archive of classes: a JVM ignores one of another build, or of another class path.
+
+    `version` stands for what else is on the class path.
+    """
+    digest = crc32(f"{version}:{class_path}".encode())
+    return folder / f"classes-java-{java_build()}-{digest:08x}"
 
 
 def make_archive_option(archive: Path) -> str:

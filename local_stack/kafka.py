@@ -23,7 +23,7 @@ from local_stack.env_file import write_private
 from local_stack.environment import LOOPBACK, TRAINING, Stack
 from local_stack.errors import StackError
 from local_stack.jars import JARS, class_path
-from local_stack.java import archive_options, java_build, java_home, make_archive_option
+from local_stack.java import archive_options, class_archive, java_home, make_archive_option
 from local_stack.progress import step
 
 LOGGING = Path(__file__).with_name("kafka-log4j2.properties")
@@ -36,19 +36,19 @@ SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
 def command(stack: Stack) -> list[str]:
     """The command line of the broker."""
-    archive = [make_archive_option(partial_archive())] if stack.home == TRAINING else archive_options(class_archive())
+    archive = [make_archive_option(partial_archive())] if stack.home == TRAINING else archive_options(broker_archive())
     options = ("-Xms256m", "-Xmx512m", "-XX:+UseG1GC", *archive)
     return [*_java(*options), "kafka.Kafka", str(_properties_file(stack))]
 
 
-def class_archive() -> Path:
+def broker_archive() -> Path:
     """The archive of the broker's classes, beside the jars that they came from."""
-    return JARS / "kafka" / f"classes-java-{java_build()}"
+    return class_archive(JARS / "kafka", class_path("kafka"))
 
 
 def partial_archive() -> Path:
     """Where the broker of the training stack writes it."""
-    return class_archive().with_name("classes.partial")
+    return broker_archive().with_name("classes.partial")
 
 
 def prepare(stack: Stack) -> None:
@@ -184,7 +184,7 @@ def _write_properties(file: Path, settings: dict[str, object]) -> None:
 
 def _format(properties: Path) -> None:
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    java = _java("-Xmx128m", *archive_options(class_archive()))
+    java = _java("-Xmx128m", *archive_options(broker_archive()))
     tool = [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)]
     result = subprocess.run(tool, check=False, capture_output=True, text=True)
     if result.returncode:

@@ -19,9 +19,10 @@ from local_stack import kafka
 from local_stack.environment import LOOPBACK, PROPERTIES_FILE, REPO, TRAINING, Stack
 from local_stack.errors import StackError
 from local_stack.jars import class_path
-from local_stack.java import archive_options, java_build, java_home, make_archive_option
+from local_stack.java import archive_options, class_archive, java_home, make_archive_option
 from local_stack.lifecycle import running
 from local_stack.progress import step
+from local_stack.unsigned import unsigned_copies
 from web_traffic.errors import KafkaUnavailable
 from web_traffic.kafka import ensure_topic
 from web_traffic.settings import Settings
@@ -42,8 +43,8 @@ class TooSlow(Exception):
 def prepare_spark() -> None:
     """Write to var/spark what a run of the application needs; the archive is made once per build of Java and Spark."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    archive = FOLDER / f"classes-java-{java_build()}-spark-{pyspark.__version__}"
-    missing = [place for place in (archive, kafka.class_archive()) if not place.is_file()]
+    archive = class_archive(FOLDER, _class_path(), f"spark-{pyspark.__version__}")
+    missing = [place for place in (archive, kafka.broker_archive()) if not place.is_file()]
     if missing:
         for outdated in (outdated for place in missing for outdated in place.parent.glob("classes*")):
             outdated.unlink()
@@ -84,7 +85,8 @@ def submit_environment(stack: Stack) -> dict[str, str]:
 def _write_properties(file: Path, java_options: str) -> None:
     properties: Mapping[str, str] = {
         "spark.master": "local[*]",
-        "spark.jars": ",".join(str(jar) for jar in class_path("spark")),
+        "spark.jars": ",".join(map(str, class_path("spark"))),
+        "spark.driver.extraClassPath": ":".join(map(str, _class_path())),
         "spark.pyspark.python": str(PYTHON),
         "spark.driver.memory": "2g",  # the default of 1 GiB is too small for two million open windows
         "spark.ui.enabled": "false",
@@ -97,10 +99,15 @@ def _write_properties(file: Path, java_options: str) -> None:
     file.write_text("".join(f"{name} {value}\n" for name, value in properties.items()))
 
 
+def _class_path() -> list[Path]:
+    """What goes ahead of Spark's jars: an archive holds no class of `spark.jars`, and none of a signed jar."""
+    return [*unsigned_copies(FOLDER / f"unsigned-{pyspark.__version__}"), *class_path("spark")]
+
+
 def _train(archive: Path) -> None:
     """Run the application on a few events, and have its JVM and the broker's archive the classes that they loaded."""
     shutil.rmtree(TRAINING, ignore_errors=True)
-    archives = {archive.with_name("classes.partial"): archive, kafka.partial_archive(): kafka.class_archive()}
+    archives = {archive.with_name("classes.partial"): archive, kafka.partial_archive(): kafka.broker_archive()}
     properties_file = FOLDER / "training.conf"
     _write_properties(properties_file, make_archive_option(archive.with_name("classes.partial")))
     try:

@@ -29,7 +29,9 @@ AIRFLOW_TESTS = (
     "tests/integration/alerts/",
     "tests/integration/test_airflow.py",
     "tests/integration/test_backfill.py",
+    "tests/integration/test_downstream.py",
     "tests/integration/test_end_to_end.py",
+    "tests/integration/test_lineage.py",
 )
 LONG_TESTS = (
     "tests/faults/",

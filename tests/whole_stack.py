@@ -24,8 +24,12 @@ from web_traffic.kafka import ensure_topic
 DAG = "web_traffic"
 LIMIT_SECONDS = 180
 FIRST_TRAFFIC = timedelta(hours=2)
-DAGS = {"dags-folder": REPO / "dags", "trouble": REPO / "tests" / "integration" / "alerts" / "dags"}
-"""The project's DAGs, and some that fail on demand."""
+DAGS = {
+    "dags-folder": REPO / "dags",
+    "trouble": REPO / "tests" / "integration" / "alerts" / "dags",
+    "examples": REPO / "docs" / "examples",
+}
+"""The project's DAGs, some that fail on demand, and the examples of DAGs that follow them."""
 BUNDLES = [
     {
         "name": name,

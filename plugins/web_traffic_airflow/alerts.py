@@ -18,6 +18,7 @@ from web_traffic.errors import NeedsAttention
 from web_traffic_airflow.connections import alert_environment, job_settings, open_database
 from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.params import FormRefused, is_restatement
+from web_traffic_airflow.telemetry import send_metrics
 
 if TYPE_CHECKING:
     from web_traffic.alerts import Incident
@@ -38,6 +39,7 @@ KILLED = "the task's process ended without an error of its own: it was killed, o
 def on_task_failure(context: Context) -> None:
     """Report the final failure of a task; runs in the task's process, or elsewhere if that was killed."""
     _report(_task_incident(context, context.get("exception")))
+    send_metrics()
 
 
 def on_task_success(context: Context) -> None:
@@ -55,6 +57,8 @@ def on_task_success(context: Context) -> None:
     if getattr(task, "ends_run", not getattr(task, "downstream_task_ids", ())):
         kind, windows = _restated_by_run(context)
         _recover(f"{ti.dag_id}{kind}", windows=windows)
+    if getattr(task, "ends_run", False):
+        send_metrics()
 
 
 def on_dag_failure(context: Context) -> None:

@@ -93,6 +93,12 @@ class SparkJobOperator(YarnDriver):
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
 
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Tell Airflow's OpenLineage provider what the run has read and written."""
+        from web_traffic_airflow.lineage import of_run
+
+        return of_run(task_instance, self.kind)
+
     @property
     def _process(self) -> subprocess.Popen[str] | None:
         return self._hook._submit_sp if self._hook else None  # noqa: SLF001  the hook has no public name for it

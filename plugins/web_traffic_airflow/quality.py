@@ -91,6 +91,12 @@ class WebTrafficQualityOperator(QualityOperator):
         self.rules = WINDOW_RULES if self.restated else RULES
         return super().execute(context)
 
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Tell Airflow's OpenLineage provider which rules the table has passed; it also asks if the task failed."""
+        from web_traffic_airflow.lineage import of_check
+
+        return of_check(task_instance)
+
     def scope(self, context: Context, connection: "psycopg.Connection[Any]") -> "Scope":
         """Return the newest run, the windows that it has closed or restated, and what is in the topic."""
         from web_traffic.quality.runner import Scope

@@ -10,6 +10,7 @@ from airflow.sdk import Asset, TriggerRule, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from web_traffic_airflow.connections import POSTGRES_OWNER, job_settings, open_database
+from web_traffic_airflow.downstream import is_there_news
 from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.params import asks_for_restatement, check_form
 
@@ -138,12 +139,16 @@ def ask_gate(params: Mapping[str, Any] | None) -> "Decision":
     return decision
 
 
-@task(outlets=[AGGREGATED_WEB_TRAFFIC], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
-def publish(summaries: list[dict[str, Any] | None], *, outlet_events: Any = None) -> None:
-    """Tell downstream DAGs that windows were written or restated, and checked; the asset event has the summary."""
+@task.short_circuit(outlets=[AGGREGATED_WEB_TRAFFIC], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+def publish(summaries: list[dict[str, Any] | None], *, inlet_events: Any = None, outlet_events: Any = None) -> bool:
+    """Tell downstream DAGs that windows were written or restated, and checked; the asset event has the summary.
+
+    Returns whether there is news for the assets that are its inlets; otherwise the tasks behind it are skipped.
+    """
     summary = next((summary for summary in summaries if summary), None)
     if summary is None:
         raise AirflowSkipException("nothing was written")
     if summary.get("dry_run"):
         raise AirflowSkipException("a dry run has changed nothing")
     outlet_events[AGGREGATED_WEB_TRAFFIC].extra = summary
+    return is_there_news(inlet_events)

@@ -90,7 +90,28 @@ def test_records_behind_an_open_transaction_are_seen(page: Page, traffic: Pipeli
         producer.abort_transaction(30)
 
 
-def test_a_paused_dag_is_said_to_be_paused(page: Page) -> None:
+@pytest.mark.parametrize("dag", ["web_traffic_restatement", "web_traffic_retention"])
+def test_a_paused_dag_is_said_to_be_paused(page: Page, dag: str) -> None:
     page.goto("/web-traffic/")
     state = page.get_by_role("group", name="State of the pipeline")
-    expect(state.get_by_text("web_traffic_restatement is paused")).to_be_visible()
+    expect(state.get_by_text(f"{dag} is paused")).to_be_visible()
+
+
+@pytest.fixture
+def deleted(traffic: Pipeline) -> Iterator[None]:
+    """Let retention seem to have deleted windows of May 2026 and before."""
+    with traffic.owner() as connection:
+        connection.execute("UPDATE etl.pipeline SET windows_kept_from = '2026-06-01T00:00:00Z'")
+    yield
+    with traffic.owner() as connection:
+        connection.execute("UPDATE etl.pipeline SET windows_kept_from = NULL")
+
+
+@pytest.mark.parametrize(
+    ("start", "is_told"), [("2026-05-31T23:00", True), ("2026-06-01T00:00", False)], ids=["within", "after"]
+)
+def test_a_range_with_deleted_windows_says_so(page: Page, deleted: None, start: str, is_told: bool) -> None:
+    page.goto(f"/web-traffic/?from={start}&to=2026-06-01T06:00")
+    expect(page.get_by_role("heading", name=re.compile("^Hits per"))).to_be_visible()
+    told = page.get_by_text("Windows before 2026-06-01 00:00 UTC were deleted")
+    expect(told).to_be_visible() if is_told else expect(told).to_be_hidden()

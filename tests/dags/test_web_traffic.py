@@ -12,7 +12,18 @@ from local_stack.airflow import connections
 from local_stack.environment import PROPERTIES_FILE, REPO, Stack
 from tests.dags.conftest import PASSWORD, parse_dags
 
-TASKS = ("prepare", "choose", "redrive", "new_offsets", "aggregate", "restate", "check_quality", "publish")
+ANNOUNCING = ["announce_days", "announce_hours", "announce_restated_hours"]
+TASKS = (
+    "prepare",
+    "choose",
+    "redrive",
+    "new_offsets",
+    "aggregate",
+    "restate",
+    "check_quality",
+    "publish",
+    *ANNOUNCING,
+)
 MOST_LINES = 110
 DATE_TIME = {"type": ["null", "string"], "format": "date-time"}
 LOGIC_OR_POLICY = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.If, ast.For, ast.Dict)
@@ -53,7 +64,8 @@ def test_tasks_follow_one_another_and_quality_is_checked_also_when_spark_was_ski
         "aggregate": ["check_quality", "publish"],
         "restate": ["check_quality", "publish"],
         "check_quality": ["publish"],
-        "publish": [],
+        "publish": ANNOUNCING,
+        **{name: [] for name in ANNOUNCING},
     }
     assert tasks["check_quality"]["trigger_rule"] == "none_failed"
     assert tasks["publish"]["trigger_rule"] == "none_failed_min_one_success"
@@ -71,6 +83,16 @@ def test_the_work_of_a_run_waits_for_a_redrive_and_does_without_one_that_was_ski
 def test_a_checkpoint_has_one_writer_and_restatements_follow_one_another(
     tasks: dict[str, dict[str, Any]], name: str
 ) -> None:
+    assert tasks[name]["max_active_tis_per_dag"] == 1
+
+
+@pytest.mark.parametrize("name", ANNOUNCING)
+def test_a_task_that_announces_has_one_asset_and_no_other_beside_it(
+    tasks: dict[str, dict[str, Any]], name: str
+) -> None:
+    asset = f"web_traffic_{name.removeprefix('announce_')}"
+    assert [outlet["__var"]["name"] for outlet in tasks[name]["outlets"]] == [asset]
+    assert [inlet["__var"]["name"] for inlet in tasks[name]["inlets"]] == [asset]
     assert tasks[name]["max_active_tis_per_dag"] == 1
 
 

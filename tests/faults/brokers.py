@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from local_stack.environment import LOOPBACK, Ports
 from local_stack.jars import class_path
 from local_stack.java import archive_options, java_home
-from local_stack.kafka import class_archive
+from local_stack.kafka import broker_archive
 from tests.faults.stopped import wait_until
 from web_traffic.errors import KafkaUnavailable, TopicMissing
 from web_traffic.kafka import describe_topic
@@ -154,7 +154,7 @@ def _java(jars: str, classes: Path | None) -> list[str]:
     return [
         str(java_home() / "bin" / "java"),
         "-XX:TieredStopAtLevel=1",
-        *(archive_options(class_archive()) if jars == "kafka" else []),
+        *(archive_options(broker_archive()) if jars == "kafka" else []),
         "-Djava.net.preferIPv4Stack=true",
         "-cp",
         ":".join(str(place) for place in (*class_path(jars), *([classes] if classes else []))),

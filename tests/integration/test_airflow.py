@@ -9,6 +9,7 @@ import pytest
 from local_stack import Stack, airflow, up
 from local_stack.leftovers import find_processes
 from local_stack.lifecycle import status
+from tests.integration.local_stack.observe import texts_that_others_see
 
 pytestmark = pytest.mark.usefixtures("traffic")
 PROGRAMS = ("postgres", "kafka", "mail", "airflow")
@@ -54,8 +55,7 @@ def test_nothing_of_airflow_listens_beyond_loopback(stack: Stack) -> None:
 
 def test_no_secret_of_airflow_is_on_a_command_line_or_in_a_log(stack: Stack) -> None:
     secrets = dataclasses.astuple(stack.secrets)
-    seen = [" ".join(process.cmdline()) for process in find_processes(stack)]
-    seen += [log.read_text(errors="replace") for log in stack.log_folder.rglob("*") if log.is_file()]
+    seen = texts_that_others_see(stack)
     assert len(seen) > 16
     assert [text for text in seen if any(secret in text for secret in secrets)] == []
 

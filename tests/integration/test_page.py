@@ -127,6 +127,12 @@ def test_views_agree_until_when_windows_are_closed(shown: Shown) -> None:
     assert views == [NOON + 5 * MINUTES] * 2
 
 
+def test_traffic_says_from_when_windows_are_kept(shown: Shown) -> None:
+    assert shown.traffic()["kept_from"] is None
+    shown.execute("UPDATE etl.pipeline SET windows_kept_from = %s", (NOON,))
+    assert shown.traffic()["kept_from"] == NOON
+
+
 def test_pipeline_shows_the_books_of_the_run_that_a_link_names(shown: Shown) -> None:
     shown.execute(INSERT_RUN, ("scheduled__1", NOON, NOON + 9 * MINUTES, NOON))
     with reading(shown.reader) as connection:
@@ -156,6 +162,7 @@ def test_the_state_is_of_the_newest_run_and_check(shown: Shown) -> None:
             **{
                 "sealed_until": None,
                 "open_hits": None,
+                "kept_from": None,
                 "newest_run": None,
                 "newest_check": None,
                 "late": 0,

@@ -23,14 +23,21 @@ OTHER_NAMES = {
     "azure": "azure-identity",
     "botocore": "boto3",
     "dotenv": "python-dotenv",
+    "openlineage": "openlineage-python",
     "xdist": "pytest-xdist",
     "yaml": "pyyaml",
 }
 """Packages that are not called as the modules that they bring."""
+PARTS_OF_OPENTELEMETRY = {
+    "opentelemetry.exporter.otlp.proto.http": "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry.proto": "opentelemetry-proto",
+    "opentelemetry.sdk": "opentelemetry-sdk",
+}
+"""Packages that share a module, each with its part of it."""
 GROUPS_OF_PROVIDERS = {"apache", "common"}
 PARTS = {
     "include": ("alerts", "aws", "azure", "spark"),
-    "plugins": ("airflow",),
+    "plugins": ("airflow", "lineage"),
     "dags": ("airflow",),
     "simulator": (),
     "local_stack": ("stack",),
@@ -69,6 +76,9 @@ def package(module: str) -> str | None:
     if module.startswith("airflow.providers."):
         provider = others[1:3] if others[1] in GROUPS_OF_PROVIDERS else others[1:2]
         return "-".join(["apache-airflow-providers", *provider])
+    for part, name in PARTS_OF_OPENTELEMETRY.items():
+        if f"{module}.".startswith(f"{part}."):
+            return name
     return OTHER_NAMES.get(first) or canonicalize_name(first)
 
 
@@ -108,6 +118,7 @@ def sources(folder: str) -> Iterator[Path]:
         ("from airflow.providers.apache.spark.hooks import x", {"apache-airflow-providers-apache-spark"}),
         ("from airflow.providers.postgres.hooks import x", {"apache-airflow-providers-postgres"}),
         ("import airflow.sdk, json", {"apache-airflow"}),
+        ("from opentelemetry.sdk.metrics import x", {"opentelemetry-sdk"}),
         ("from . import beside\nfrom web_traffic import settings", set()),
     ],
 )

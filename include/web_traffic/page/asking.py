@@ -39,7 +39,10 @@ def ask(connection: Connection, name: str, /, **parameters: object) -> list[Row]
 
 
 def closing_state(connection: Connection) -> Row:
-    """Return `sealed_until`, down to the end of the last closed window, or None; and the hits of open windows."""
+    """Return `sealed_until`, down to the end of the last closed window, or None; and the hits of open windows.
+
+    `kept_from` is the time before which retention has deleted windows, or None.
+    """
     [state] = ask(connection, "state")
     sealed_until = state["sealed_until"]
     return state | {"sealed_until": window_start(sealed_until) if sealed_until else None}

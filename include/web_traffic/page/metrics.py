@@ -1,4 +1,4 @@
-"""The state of the pipeline in Prometheus's text format, read from the database."""
+"""The state of the pipeline in figures, read from the database, and in Prometheus's text format."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,16 +8,24 @@ from web_traffic.page.overview import overview
 
 PREFIX = "web_traffic_"
 BOOKS = ("open_before", "read", "rejected", "future", "late", "superseded", "emitted", "open_after")
-Sample = tuple[dict[str, str], Any]
+Sample = tuple[dict[str, str], float]
+Family = tuple[str, str, list[Sample]]
+"""Name without `PREFIX`, meaning, and a figure by labels; all of them are gauges."""
 
 
 def metrics(connection: Connection) -> str:
-    """Return all metrics. One that is not known yet has no sample."""
-    return "".join(line for name, about, samples in _families(connection) for line in _family(name, about, samples))
+    """Return all metrics as text. One that is not known yet has no sample."""
+    return "".join(line for family in known_families(connection) for line in _family(*family))
 
 
-def _families(connection: Connection) -> Iterator[tuple[str, str, list[Sample]]]:
-    """Yield name, meaning and samples of each metric; all of them are gauges."""
+def known_families(connection: Connection) -> Iterator[Family]:
+    """Yield each metric with the samples that are known; a rule may measure what is no number."""
+    for name, about, samples in _families(connection):
+        known = [(labels, value) for labels, value in samples if value is not None and not isinstance(value, str)]
+        yield name, about, known
+
+
+def _families(connection: Connection) -> Iterator[tuple[str, str, list[tuple[dict[str, str], Any]]]]:
     state = overview(connection)
     [row] = ask(connection, "metrics")
     run, closed = row["run"] or {}, row["closed"] or {}
@@ -46,9 +54,8 @@ def _families(connection: Connection) -> Iterator[tuple[str, str, list[Sample]]]
 def _family(name: str, about: str, samples: list[Sample]) -> Iterator[str]:
     yield f"# HELP {PREFIX}{name} {about}\n# TYPE {PREFIX}{name} gauge\n"
     for labels, value in samples:
-        if value is not None and not isinstance(value, str):
-            shown = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-            yield f"{PREFIX}{name}{{{shown}}} {value}\n" if shown else f"{PREFIX}{name} {value}\n"
+        shown = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
+        yield f"{PREFIX}{name}{{{shown}}} {value}\n" if shown else f"{PREFIX}{name} {value}\n"
 
 
 def _escaped(text: Any) -> str:

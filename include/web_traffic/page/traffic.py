@@ -30,6 +30,7 @@ def traffic(connection: Connection, within: Range, search: str = "", against: Ag
     return {
         "sealed_until": sealed_until,
         "open_hits": state["open_hits"],
+        "kept_from": state["kept_from"],
         "start": within.start,
         "end": within.end,
         "bucket_seconds": within.bucket / timedelta(seconds=1),

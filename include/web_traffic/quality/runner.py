@@ -3,19 +3,29 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from web_traffic.errors import BadRule
-from web_traffic.quality.rules import SHARE, DQRule
+from web_traffic.quality.rules import SHARE, DQRule, Severity
 from web_traffic.statements import statements_beside
 from web_traffic.window_length import WINDOW
 
 statement = statements_beside(__name__)
 SAMPLE_SIZE = 5
 Status = Literal["passed", "warned", "failed", "nothing to check"]
+
+
+class Kept(NamedTuple):
+    """A result in `etl.quality_result`."""
+
+    rule: str
+    severity: Severity
+    status: Status
+    observed: float | None
+    condition: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,13 @@ def keep(connection: psycopg.Connection[Any], table: str, results: Sequence[Resu
     rows = [about | _row(result) for result in results]
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(statement("keep_result"), rows)
+
+
+def kept(connection: psycopg.Connection[Any], run_name: str) -> list[Kept]:
+    """Return the results of a run's check that was made a short while ago; none if it made none."""
+    with connection.transaction():
+        rows = connection.execute(statement("kept_results"), {"run_name": run_name}).fetchall()
+    return [Kept(*row) for row in rows]
 
 
 def evaluation(rule: DQRule) -> bytes:

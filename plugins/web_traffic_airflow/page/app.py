@@ -32,7 +32,7 @@ from web_traffic_airflow.page.access import (
 from web_traffic_airflow.page.form import add_form, form_for
 from web_traffic_airflow.page.refusals import add_refusals
 
-DAGS = [LIVE, "web_traffic_restatement"]
+DAGS = [LIVE, "web_traffic_restatement", "web_traffic_retention"]
 FILES = {path.relative_to(STATIC).as_posix(): path for path in STATIC.rglob("*") if path.is_file()}
 HEADERS = {
     "Content-Security-Policy": (

@@ -44,7 +44,7 @@ def texts_that_others_see(stack: Stack) -> list[str]:
     for process in find_processes(stack):
         with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
             seen.append(" ".join(process.cmdline()))
-    return seen + [log.read_text(errors="replace") for log in stack.log_folder.rglob("*.log")]
+    return seen + [log.read_text(errors="replace") for log in stack.log_folder.rglob("*") if log.is_file()]
 
 
 def files_with_a_secret(stack: Stack) -> dict[str, int]:

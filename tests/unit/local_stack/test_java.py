@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local_stack import StackError
-from local_stack.java import java_build, java_home, java_version
+from local_stack.java import class_archive, java_build, java_home, java_version
 
 ADVICE = "install a JDK 17 or newer, or point JAVA_HOME at one"
 
@@ -60,3 +60,14 @@ def test_the_home_is_what_the_java_on_the_path_says(tmp_path: Path) -> None:
 def test_the_version_is_what_the_java_says(tmp_path: Path) -> None:
     environ = {"JAVA_HOME": str(fake_java(tmp_path / "new", "25"))}
     assert (java_version(environ), java_build(environ)) == (25, "25.0.1+2-test")
+
+
+def test_another_build_and_another_class_path_have_archives_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jar, other = tmp_path / "a.jar", tmp_path / "b.jar"
+    places = [class_archive(tmp_path, jars) for jars in ([jar], [jar, other], [other, jar])]
+    places.append(class_archive(tmp_path, [jar], "4.3.0"))
+    monkeypatch.setattr("local_stack.java.java_build", lambda: "another")
+    places.append(class_archive(tmp_path, [jar]))
+    assert len(set(places)) == len(places)

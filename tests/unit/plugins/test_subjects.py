@@ -44,6 +44,8 @@ class Told:
     def __init__(self) -> None:
         self.incidents: list[Incident] = []
         self.over: list[tuple[tuple[str, ...], str | None]] = []
+        self.measured: list[int] = []
+        """How much had been told when metrics were sent."""
 
 
 @pytest.fixture
@@ -52,6 +54,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     monkeypatch.setattr(alerts, "_report", told.incidents.append)
     monkeypatch.setattr(alerts, "_recover", lambda *keys, windows=None: told.over.append((keys, windows)))
     monkeypatch.setattr(alerts, "_books", lambda _: None)
+    monkeypatch.setattr(alerts, "send_metrics", lambda: told.measured.append(len(told.incidents) + len(told.over)))
     return told
 
 
@@ -98,3 +101,12 @@ def test_a_run_that_timed_out_is_over_when_a_run_of_its_kind_succeeds(told: Told
         assert told.over[-1] == (("web_traffic/windows",), INTERVAL)
         alerts.on_task_success(context(LIVE, task, "scheduled"))
         assert told.over[-1] == (("web_traffic",), None)
+
+
+def test_metrics_are_sent_when_the_work_of_a_run_has_ended_and_after_incidents_are_known(told: Told) -> None:
+    alerts.on_task_success(context(LIVE, "prepare", "scheduled"))
+    assert told.measured == []
+    alerts.on_task_success(context(LIVE, "check_quality", "scheduled"))
+    assert told.measured == [len(told.over)]
+    alerts.on_task_failure(context(LIVE, "aggregate", "scheduled"))
+    assert told.measured[1:] == [len(told.over) + 1]

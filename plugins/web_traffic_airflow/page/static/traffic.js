@@ -24,6 +24,8 @@ export async function traffic() {
       ["Closed until", minute(data.sealed_until), "windows until then are final, unless restated"],
       ["Open", number(data.open_hits), "hits in windows that are not closed yet"],
     ),
+    Date.parse(data.start) < Date.parse(data.kept_from) &&
+      notice(`Windows before ${minute(data.kept_from)} ${zone} were deleted`, "Retention keeps none that are older."),
     searchForm(search),
     comparison(data),
     section(
