@@ -1,6 +1,6 @@
 # The commands of the project; `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean test test-unit faults compatibility mutants bench bench-quick lint constraints screenshot
+.PHONY: help setup demo up down status clean test test-unit faults compatibility mutants bench bench-quick lint constraints screenshot docker-up docker-test
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
 BIN := .venv/bin
@@ -35,7 +35,7 @@ clean: ## Stop everything and remove var/ with all data
 	rm -rf var
 
 test: setup ## Run all tests; they start services of their own (ONLY=<path or -k expression>; SEED=7 for another order)
-	$(if $(ONLY),$(PYTEST) $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)"),$(UNIT) && $(PYTEST) $(LANES) $(patsubst %,--ignore=%,$(UNIT_TESTS) tests/hadoop))
+	$(if $(ONLY),$(PYTEST) $(if $(wildcard $(firstword $(subst ::, ,$(ONLY)))),$(ONLY),-k "$(ONLY)"),$(UNIT) && $(PYTEST) $(LANES) $(patsubst %,--ignore=%,$(UNIT_TESTS) tests/hadoop tests/docker))
 
 test-unit: setup ## Run the tests that need no service, in less than a minute
 	$(UNIT)
@@ -61,6 +61,12 @@ lint: $(READY) ## Check style, types, the direction of imports and the SQL
 	$(BIN)/mypy
 	PYTHONPATH=plugins $(BIN)/lint-imports --no-cache
 	$(BIN)/sqlfluff lint include
+
+docker-up: ## Start the stack in Docker, without Python or Java: make .env, build, wait until it is healthy
+	@sh docker/up.sh
+
+docker-test: $(READY) ## Test the stack in Docker, if an engine answers: traffic, a kill in mid run, and a right recount
+	$(PYTEST) tests/docker
 
 screenshot: $(READY) ## Take the picture of the page in the README, from the running demo; needs Chromium
 	@$(BIN)/python -m local_stack screenshot

@@ -26,7 +26,7 @@ from local_stack.progress import step
 
 COORDINATES = Path(__file__).with_name("jars.txt")
 JARS = VAR / "jars"
-BESIDE_PYSPARK = ("spark", "spark-iam", "hdfs", "s3a")
+BESIDE_PYSPARK = ("spark", "spark-iam", "s3a")
 """Folders whose jars share a class path with those of pyspark."""
 WHOLE = "jar-with-dependencies"
 """Classifier of a jar that has all that it depends on in it."""

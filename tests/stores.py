@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import pyspark
 import requests
 
 from local_stack.environment import LOOPBACK, Ports
@@ -23,6 +22,8 @@ from web_traffic.storage import Storage
 
 HDFS = {"dfs.replication": "1", "dfs.permissions.superusergroup": "none"}
 BUCKET, KEY, SECRET = "checkpoints", "web-traffic", "hush-0815"
+CREDENTIALS = {"fs.s3a.access.key": KEY, "fs.s3a.secret.key": SECRET}
+"""The login at S3, by Hadoop's names for a store of keys."""
 S3PROXY = """\
 s3proxy.endpoint=http://{host}:{port}
 s3proxy.authorization=aws-v2-or-v4
@@ -56,11 +57,11 @@ class Store:
 @contextmanager
 def hdfs(folder: Path) -> Iterator[Store]:
     """Run a NameNode and a DataNode with their data in a folder."""
-    bring_jars("hdfs")
+    bring_jars("hadoop")
     details, port = folder / "details.json", Ports.free().postgres
     properties = HDFS | {"hdfs.minidfs.basedir": str(folder / "data"), "hadoop.tmp.dir": str(folder)}
     command = [
-        *("-cp", f"{Path(str(pyspark.__file__)).parent}/jars/*:{':'.join(map(str, class_path('hdfs')))}"),
+        *("-cp", ":".join(map(str, class_path("hadoop")))),
         *("org.apache.hadoop.test.MiniDFSClusterManager", "-format", "-datanodes", "1"),
         *("-nnport", str(port), "-writeDetails", str(details)),
         *(part for name, value in properties.items() for part in ("-D", f"{name}={value}")),
@@ -102,7 +103,8 @@ def _answers(port: int) -> bool:
 @contextmanager
 def _java(arguments: list[str], folder: Path, is_up: Callable[[], bool]) -> Iterator[None]:
     """Run a server until the block ends; what it says is in `log.txt` of the folder."""
-    java = [str(java_home() / "bin" / "java"), "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+    options = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Djava.io.tmpdir={folder}"]
+    java = [str(java_home() / "bin" / "java"), *options]
     log = folder / "log.txt"
     with (
         log.open("w") as output,

@@ -7,6 +7,7 @@ from pathlib import Path
 from web_traffic.errors import EXIT_NEEDS_ATTENTION, SettingsError
 
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+DRIVER_MEMORY = "spark.driver.memory"
 DEPLOY_MODE = "spark.submit.deployMode"
 TRACKING = "yarn_resourcemanager_webapp_address"
 """Where the connection has the address of YARN's ResourceManager, in the words of Airflow's provider."""
@@ -17,16 +18,22 @@ OUT_OF_MEMORY = "OutOfMemoryError: raise spark.driver.memory in Spark's properti
 _CAUSE = re.compile(r"[A-Z]\w*: \S.*")
 _WARNING = re.compile(r"(?:WARNING|NOTE|OpenJDK)\b")
 _COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
+_FIRST_HEAP = re.compile(r"-Xms1g\b")
+_MEBIBYTES = {"k": 1 / 1024, "": 1, "m": 1, "g": 1024, "t": 1024**2}
 
 
 def with_options_of_user(own: str, properties_file: str | None) -> str:
     """Return the options of the JVM: ours, then those from the user's properties, which override ours.
 
-    If the user chooses a garbage collector, ours is left out: the JVM refuses two.
+    If the user chooses a garbage collector, ours is left out: the JVM refuses two. So is our first size of the heap if
+    the user gives the driver less memory than that.
     """
     given = given_property(properties_file, JAVA_OPTIONS)
     if _COLLECTOR.search(given):
         own = _COLLECTOR.sub("", own)
+    memory = re.fullmatch(r"(\d+)([kmgt]?)b?", given_property(properties_file, DRIVER_MEMORY).lower())
+    if memory and int(memory[1]) * _MEBIBYTES[memory[2]] < _MEBIBYTES["g"]:
+        own = _FIRST_HEAP.sub("", own)
     return " ".join(f"{own} {given}".split())
 
 

@@ -20,6 +20,10 @@ from web_traffic_airflow.connections import open_database
 from web_traffic_airflow.submitting import NEEDS_ATTENTION, exit_status, given_property
 
 DRIVER_PATH, ATTEMPTS = "spark.yarn.appMasterEnv.PYTHONPATH", "spark.yarn.maxAppAttempts"
+FIRST_SESSION = "spark.yarn.am.waitTime"
+DEFAULTS = {ATTEMPTS: "1", FIRST_SESSION: "1h"}
+"""Properties that the properties file may override. YARN would repeat what needs a person. And it would end a driver
+that has no Spark session after 100 s, but one that waits for the restatement before it may wait half an hour."""
 FORGOTTEN = "FORGOTTEN"
 """State of an application that the ResourceManager does not know any more."""
 
@@ -48,8 +52,8 @@ class YarnDriver(SparkSubmitOperator):
         """Submit, or find the driver of an earlier try, and wait for its end."""
         self._run_name, self._environment = name, os.environ | dict(environment)
         own_path = ":".join(path for path in (LIBRARIES, given_property(self.properties_file, DRIVER_PATH)) if path)
-        attempts = given_property(self.properties_file, ATTEMPTS) or "1"  # YARN would repeat what needs a person
-        self.conf = {**(self.conf or {}), DRIVER_PATH: own_path, ATTEMPTS: attempts}
+        others = {name: given_property(self.properties_file, name) or value for name, value in DEFAULTS.items()}
+        self.conf = {**(self.conf or {}), DRIVER_PATH: own_path, **others}
         self._deploy_mode, self._yarn_track_via_rm_api = "cluster", True
         self.is_on_yarn = True
         self._hook = self._get_hook()

@@ -15,19 +15,22 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from traceback import format_exc
+from types import ModuleType
 from unittest.mock import patch
 from uuid import uuid4
 
 from local_stack.postgres import make_warehouse
 from tests import iam
-from tests.compatibility import journey, looking
+from tests.compatibility import journey, looking, places, tour
 from tests.compatibility.cells import CELLS, LOGINS, Cell
 from tests.compatibility.journey import EXPECTED, REFUSALS, Journey
 from tests.compatibility.page import RESULTS, write_page
+from tests.compatibility.places import PLACES, Place, Sites
 from tests.compatibility.postgres import FOLDER
 from tests.compatibility.runtimes import java_home, python_programs, require_warm
 from tests.compatibility.servers import Servers
 from tests.faults.cell import NotHere
+from tests.faults.trial import Trial
 from tests.pipeline import Pipeline, own_environment
 from tests.results import digest
 from tests.warm_spark import warm_session
@@ -51,21 +54,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.compatibility", description=__doc__)
     parser.add_argument("--cell", help="only cells whose title contains this text, whether they were run or not")
     options = parser.parse_args()
-    plan = [cell for cell in CELLS if (options.cell in cell.title if options.cell else not is_done(cell))]
+    cells = (*CELLS, *PLACES)
+    plan = [cell for cell in cells if (options.cell in cell.title if options.cell else not is_done(cell))]
     if options.cell and not plan:
-        parser.error("no title contains this text; there are:\n" + "\n".join(cell.title for cell in CELLS))
-    if not all(cell.is_cold for cell in plan):
+        parser.error("no title contains this text; there are:\n" + "\n".join(cell.title for cell in cells))
+    if not all(isinstance(cell, Place) or cell.is_cold for cell in plan):
         warm_session()
     broken = 0
-    with Servers() as servers:
+    with Servers() as servers, Sites() as sites:
         for place, cell in enumerate(plan, 1):
             try:
-                outcome = try_cell(cell, servers)
+                outcome = try_place(cell, sites) if isinstance(cell, Place) else try_cell(cell, servers)
             except Exception:  # noqa: BLE001  whatever it was, the other cells can do without it
                 print(f"{place}/{len(plan)} BROKEN: {cell.title}\n{format_exc()}", flush=True)
                 broken += 1
                 continue
-            RESULTS.keep(asdict(outcome), code_version())
+            RESULTS.keep(asdict(outcome), code_version(cell))
             print(f"{place}/{len(plan)} {cell.title}: {outcome.result} ({outcome.seconds} s)", flush=True)
     write_page()
     return 1 if broken else 0
@@ -115,20 +119,41 @@ def try_cell(cell: Cell, servers: Servers) -> Outcome:
     return Outcome(cell.title, result, round(time.monotonic() - began, 1))
 
 
+def try_place(place: Place, sites: Sites) -> Outcome:
+    """Let the DAG make its tour at a place."""
+    site = sites.site(place)
+    shutil.rmtree(FOLDER / "trial", ignore_errors=True)
+    began = time.monotonic()
+    trial = Trial(
+        sites.stack, FOLDER / "trial", seed=1, CHECKPOINT_LOCATION=f"{site.root}/<name>/checkpoint", **site.environment
+    )
+    try:
+        tour.tour(place, site, trial)
+    except tour.NotRight as error:
+        result = " ".join(str(error).split()).replace("|", "/")[:LONGEST]
+    else:
+        result = RIGHT
+    return Outcome(place.title, result, round(time.monotonic() - began, 1))
+
+
 def different(found: Mapping[str, object], expected: Mapping[str, object]) -> str:
     """Return what is not as it must be, with what must be; nothing if all is right."""
     return "; ".join(f"{name}: {found[name]}, not {value}" for name, value in expected.items() if found[name] != value)
 
 
-def is_done(cell: Cell) -> bool:
+def is_done(cell: Cell | Place) -> bool:
     version, rows = RESULTS.newest(cell.title)
-    return version == code_version() and not rows[-1]["result"].startswith("not tried")
+    return version == code_version(cell) and not rows[-1]["result"].startswith("not tried")
+
+
+def code_version(cell: Cell | Place) -> str:
+    """Return a digest of what a trial is about: the application, and what the trial does with it."""
+    return version_with(places, tour) if isinstance(cell, Place) else version_with(journey, looking)
 
 
 @cache
-def code_version() -> str:
-    """Return a digest of what a trial is about: the application, and what the trial does with it."""
-    return digest(Path(str(module.__file__)) for module in (journey, looking))
+def version_with(*modules: ModuleType) -> str:
+    return digest(Path(str(module.__file__)) for module in modules)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from local_stack.environment import REPO, VAR
 from local_stack.jars import coordinates
 from tests.compatibility.cells import BROKERS, CELLS, Cell
+from tests.compatibility.places import PLACES, Place
 from tests.compatibility.postgres import JARS_OF
 from tests.results import Results
 
@@ -31,6 +32,24 @@ warm Spark.
 | Kafka login | Kafka | PostgreSQL | reached by | Java | Python | Spark | result | s | code |
 |---|---|---|---|---|---|---|---|---|---|
 """
+OF_PLACES = """
+## Where Spark and the checkpoint may be
+
+Each row is the same DAG, with another connection `spark_default` and another `CHECKPOINT_LOCATION`. The trial runs it
+with all of its operators. One run is killed before it writes its first batch, and another one after it has written it:
+the task with all that it has started, or the container of a driver in the cluster. The run after each of them
+recovers. The second one also sends the events from the future back. At the end a run restates half an hour with late
+events. *Right to the row* means that table, ledger, books and state store agree with a recount of the topic, and that
+events were sent back and rows restated.
+
+The workers of both clusters have a Python with nothing in it: this package and its libraries travel with the run.
+Standalone is a master and two workers, YARN has two NodeManagers; all of them are on one machine. On a standalone
+cluster Spark has no deploy mode cluster for Python. YARN starts containers on any machine, so the checkpoint can't be
+in a folder of one of them. [Clusters](clusters.md) says how to set up each of them.
+
+| master | deploy mode | checkpoint on | result | s | code |
+|---|---|---|---|---|---|
+"""
 SOURCES = """
 ## Where the versions come from
 
@@ -53,7 +72,7 @@ SOURCES = """
 """
 
 
-def line(cell: Cell) -> str:
+def line(cell: Cell | Place) -> str:
     """Return the cell's row of the page; without a result here, the one that it has."""
     version, rows = RESULTS.newest(cell.title)
     start = " | ".join(cell.columns)
@@ -63,7 +82,8 @@ def line(cell: Cell) -> str:
 
 
 def write_page() -> None:
-    PAGE.write_text(INTRODUCTION + "".join(line(cell) for cell in CELLS) + sources())
+    tables = ((INTRODUCTION, CELLS), (OF_PLACES, PLACES))
+    PAGE.write_text("".join(head + "".join(map(line, rows)) for head, rows in tables) + sources())
 
 
 def sources() -> str:

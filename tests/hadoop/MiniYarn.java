@@ -8,14 +8,15 @@ import org.apache.hadoop.hdfs.MiniDFSCluster;
 import org.apache.hadoop.yarn.conf.YarnConfiguration;
 import org.apache.hadoop.yarn.server.MiniYARNCluster;
 
-/** YARN with two NodeManagers in one process, with HDFS if asked for, on loopback; writes the addresses to a folder. */
+/** YARN with two NodeManagers, and HDFS with one DataNode, in one process on loopback; writes the addresses to a folder. */
 public class MiniYarn {
     public static void main(String[] arguments) throws Exception {
         File home = new File(arguments[0]);
         Configuration conf = new YarnConfiguration();
         conf.set(MiniDFSCluster.HDFS_MINIDFS_BASEDIR, new File(home, "hdfs").getPath());
-        boolean withFiles = arguments.length > 1 && arguments[1].equals("hdfs");
-        String files = withFiles ? new MiniDFSCluster.Builder(conf).numDataNodes(1).build().getURI().toString() : "file:///";
+        conf.setInt("dfs.replication", 1);
+        conf.set("hadoop.tmp.dir", new File(home, "hadoop").getPath());
+        String files = new MiniDFSCluster.Builder(conf).numDataNodes(1).build().getURI().toString();
         conf.set("fs.defaultFS", files);
         conf.set("yarn.app.mapreduce.am.staging-dir", "/staging");
         conf.set("yarn.scheduler.capacity.root.queues", "default");

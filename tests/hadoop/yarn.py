@@ -1,4 +1,4 @@
-"""A YARN cluster of two machines, as one process on loopback: `python -m tests.hadoop.yarn FOLDER` starts it."""
+"""YARN of two machines with HDFS, as one process on loopback: `python -m tests.hadoop.yarn FOLDER` starts it."""
 
 import os
 import shutil
@@ -66,10 +66,14 @@ def yarn_cluster(home: Path) -> Iterator[Yarn]:
     hosts = home / "hosts"
     hosts.write_text(f"{LOOPBACK} localhost {socket.gethostname()}\n")  # it listens where its name points to
     jars = os.pathsep.join(map(str, class_path("hadoop")))
-    java = [str(java_home() / "bin" / "java"), "-Xmx600m", f"-Djdk.net.hosts.file={hosts}", "-cp", jars]
+    options = ["-Xmx800m", f"-Djdk.net.hosts.file={hosts}", f"-Djava.io.tmpdir={home}"]
     with (home / "log").open("w") as log:
         process = subprocess.Popen(
-            [*java, str(SOURCE), str(home)], stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, cwd=home
+            [str(java_home() / "bin" / "java"), *options, "-cp", jars, str(SOURCE), str(home)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=home,
         )
     try:
 
@@ -93,7 +97,7 @@ def main() -> None:
     home = Path(sys.argv[1]).absolute()
     shutil.rmtree(home, ignore_errors=True)
     with suppress(KeyboardInterrupt), yarn_cluster(home) as yarn:
-        print(f"YARN is up: {yarn.address}; HADOOP_CONF_DIR={home}; Ctrl-C ends it", flush=True)
+        print(f"YARN is up: {yarn.address}; HDFS: {yarn.files}; HADOOP_CONF_DIR={home}; Ctrl-C ends it", flush=True)
         signal.pause()
 
 

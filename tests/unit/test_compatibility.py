@@ -7,11 +7,12 @@ import pytest
 from local_stack.jars import coordinates
 from tests.compatibility.cells import BROKERS, CELLS, JAVAS, LOGINS, POSTGRES, PYTHONS, WAYS, Cell
 from tests.compatibility.page import PAGE
+from tests.compatibility.places import FOLDER, LOCAL, PLACES, STANDALONE, YARN, Place
 from tests.compatibility.postgres import JARS_OF
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.title)
-def test_the_page_has_a_row_for_each_cell(cell: Cell) -> None:
+@pytest.mark.parametrize("cell", [*CELLS, *PLACES], ids=lambda cell: cell.title)
+def test_the_page_has_a_row_for_each_cell(cell: Cell | Place) -> None:
     start = f"| {' | '.join(cell.columns)} |"
     assert sum(row.startswith(start) for row in PAGE.read_text().splitlines()) == 1
 
@@ -41,3 +42,10 @@ def test_each_login_meets_each_broker_and_each_postgres_each_way() -> None:
 
 def test_another_java_or_python_runs_in_processes_of_its_own() -> None:
     assert all(cell.is_cold for cell in CELLS if (cell.java, cell.python) != (JAVAS[0], PYTHONS[0]))
+
+
+def test_each_master_and_mode_meets_each_store_that_it_can_reach() -> None:
+    stores = {place.store for place in PLACES}
+    modes = {(LOCAL, "client"), (STANDALONE, "client"), (YARN, "client"), (YARN, "cluster")}
+    wanted = {(*mode, store) for mode, store in product(modes, stores) if (mode[0], store) != (YARN, FOLDER)}
+    assert {place.columns for place in PLACES} == wanted

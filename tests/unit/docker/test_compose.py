@@ -73,7 +73,27 @@ def test_nothing_starts_before_what_it_needs(services: dict[str, Service], stack
         "airflow-triggerer": after_api_server,
         "watchdog": after_api_server | {"mail": "service_healthy"},
         "traffic": after_kafka | after_login,
+        "web-traffic": after_kafka | {"postgres": "service_healthy"},
     }
+
+
+def test_no_service_can_become_more_than_it_is_or_take_all_memory(services: dict[str, Service]) -> None:
+    for name, service in services.items():
+        assert (service["cap_drop"], service["security_opt"]) == (["ALL"], ["no-new-privileges:true"]), name
+        assert service.keys() >= {"mem_limit", "pids_limit"}, name
+    assert {name for name, service in services.items() if "cap_add" in service} == {"postgres"}
+
+
+def test_postgresql_takes_its_scripts_from_a_checkout_that_only_its_owner_can_read(
+    services: dict[str, Service],
+) -> None:
+    scripts = [
+        Path(target.removesuffix(":ro")) for source, target in volumes(services["postgres"]).items() if is_file(source)
+    ]
+    assert {script.parent for script in scripts} == {Path("/run/scripts")}
+    *_, script = services["postgres"]["command"]
+    copy = "install --mode=0644 --target-directory=/docker-entrypoint-initdb.d /run/scripts/*.sql"
+    assert copy in script.splitlines()
 
 
 def test_ports_are_those_of_the_env_file_and_on_loopback_only(services: dict[str, Service], stack: Stack) -> None:

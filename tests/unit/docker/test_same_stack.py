@@ -18,8 +18,8 @@ from web_traffic.kafka_config import parse
 from web_traffic.settings import Settings
 
 INIT = "airflow-init"
-ONCE = {INIT, "certificates", "kafka-user"}
-"""Services that end when their work is done. The embedded stack does it before or after it starts a program."""
+ONCE = {INIT, "certificates", "kafka-user", "web-traffic"}
+"""Services that end when their work is done. In the embedded stack it is done around a program, or by a command."""
 
 
 def as_embedded(value: str, stack: Stack) -> str:
@@ -54,7 +54,7 @@ def options(words: list[str]) -> dict[str, str]:
 def test_the_services_are_the_programs(services: dict[str, Service], stack: Stack) -> None:
     programs = all_programs(stack)
     assert services.keys() - ONCE == programs.keys()
-    on_demand = {name for name, service in services.items() if "profiles" in service}
+    on_demand = {name for name, service in services.items() if "profiles" in service} - ONCE
     assert on_demand == {name for name, program in programs.items() if program.is_optional}
 
 
@@ -96,6 +96,14 @@ def test_a_component_is_healthy_when_the_api_server_says_so(services: dict[str, 
     *_, check = services[name]["healthcheck"]["test"]
     assert "http://airflow-api-server:8080/api/v2/monitor/health" in check
     assert f'"{airflow.PROGRAMS[name][1]}":{{"status":"healthy"' in check
+
+
+def test_the_commands_have_the_environment_of_the_embedded_stack(services: dict[str, Service], stack: Stack) -> None:
+    assert services["web-traffic"]["entrypoint"] == ["python", "-m", "web_traffic"]
+    ours = {key: as_embedded(value, stack) for key, value in environment(services["web-traffic"]).items()}
+    of_a_run = {"CHECKPOINT_LOCATION", "KAFKA_TOPIC_PARTITIONS"}
+    embedded = {key: one for key, one in stack.job_environment().items() if key not in of_a_run}
+    assert with_login(ours) == with_login(embedded)
 
 
 @pytest.mark.parametrize("name", ["traffic", "watchdog"])
@@ -188,7 +196,7 @@ def test_roles_and_databases_are_those_of_the_embedded_stack(
     postgres.provision(stack)
 
     variables = environment(services["postgres"])
-    scripts = [one.split(":")[0] for one in services["postgres"]["volumes"] if "/docker-entrypoint-initdb.d/" in one]
+    scripts = [one.split(":")[0] for one in services["postgres"]["volumes"] if "/run/scripts/" in one]
     sql = "".join((REPO / script).read_text() for script in scripts)
     sources = dict(re.findall(r"^\\getenv (\w+) (\w+)$", sql, re.MULTILINE))
     made = re.findall(r"^CREATE ROLE (\w+) LOGIN PASSWORD :'(\w+)';$", sql, re.MULTILINE)

@@ -28,6 +28,16 @@ def test_options_of_the_user_are_kept_beside_ours(tmp_path: Path, line: str, opt
     assert with_options_of_user(OURS, str(file)) == options
 
 
+@pytest.mark.parametrize(
+    ("memory", "options"),
+    [("700m", "-XX:+UseParallelGC"), ("700", "-XX:+UseParallelGC"), ("1g", "-XX:+UseParallelGC -Xms1g")],
+)
+def test_the_heap_does_not_begin_larger_than_the_user_lets_it_be(tmp_path: Path, memory: str, options: str) -> None:
+    file = tmp_path / "spark.conf"
+    file.write_text(f"spark.driver.memory {memory}\n")
+    assert with_options_of_user("-XX:+UseParallelGC -Xms1g", str(file)) == options
+
+
 def test_options_in_sparks_own_file_of_defaults_are_kept_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SPARK_CONF_DIR", raising=False)
     monkeypatch.delenv("SPARK_HOME", raising=False)

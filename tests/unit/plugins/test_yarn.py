@@ -4,8 +4,10 @@
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import nullcontext
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -14,6 +16,8 @@ import pytest
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 
 from web_traffic.errors import NeedsAttention
+from web_traffic.restatement.ledger import RESTATEMENT_WAIT
+from web_traffic.warehouse.ledger import RUN_WAIT
 from web_traffic_airflow import yarn
 from web_traffic_airflow.operators import AggregateOperator
 from web_traffic_airflow.yarn import SparkRunFailed
@@ -123,6 +127,16 @@ def test_a_try_submits_anew_if_the_driver_before_has_failed_or_is_not_known_any_
     manager.states = {FIRST: states, SECOND: [SUCCEEDED]}
     try_it({KEY: FIRST})
     assert submitted == [SECOND]
+
+
+def test_a_driver_may_wait_for_its_turn_longer_than_yarn_would_let_it(
+    manager: ResourceManager, runs: list[dict[str, Any]], submitted: list[str]
+) -> None:
+    manager.states = {FIRST: [SUCCEEDED]}
+    units = {"s": "seconds", "min": "minutes", "h": "hours"}
+    given = (try_it({KEY: FIRST}).conf or {})["spark.yarn.am.waitTime"]
+    [(number, unit)] = re.findall(r"^(\d+)([a-z]+)$", given)
+    assert timedelta(**{units[unit]: int(number)}) > max(RUN_WAIT, RESTATEMENT_WAIT)
 
 
 def test_a_driver_that_succeeded_before_airflow_knew_is_not_started_again(

@@ -1,0 +1,1 @@
+"""The stack of docker compose, on a real engine."""
