@@ -96,6 +96,7 @@ def states(pipeline: Pipeline) -> list[str]:
 
 
 def assert_all_went_back_once(pipeline: Pipeline, expected: list[bytes]) -> None:
+    wait_until(lambda: not any(describe_topic(pipeline.settings).waiting.values()), "no record of a transaction waits")
     assert values(pipeline) == sorted(expected)
     assert pipeline.query("SELECT count(*) FROM etl.rejected_event WHERE redriven_at IS NULL") == [(0,)]
     assert set(states(pipeline)) - {"withdrawn"} == {"done"}

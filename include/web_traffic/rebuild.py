@@ -165,5 +165,5 @@ def set_aside(checkpoint: Checkpoint) -> None:
     what a run that dies meanwhile leaves is damaged or gone, and the next rebuild sets that aside, too.
     """
     if checkpoint.storage.exists():
-        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")  # two may follow one another in a second
         checkpoint.storage.rename(f"{checkpoint.location}.replaced-{now}")

@@ -74,6 +74,13 @@ def test_a_checkpoint_that_is_set_aside_keeps_its_files_under_another_name(tmp_p
     assert (aside / "metadata").read_text() == "of Spark"
 
 
+def test_checkpoints_that_are_set_aside_in_one_second_have_names_of_their_own(tmp_path: Path) -> None:
+    for _ in range(3):
+        (tmp_path / "checkpoint").mkdir()
+        set_aside(Checkpoint(f"file://{tmp_path}/checkpoint"))
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_a_checkpoint_that_is_not_there_needs_no_room(tmp_path: Path) -> None:
     set_aside(Checkpoint(f"file://{tmp_path}/checkpoint"))
     assert list(tmp_path.iterdir()) == []
