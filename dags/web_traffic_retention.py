@@ -6,6 +6,7 @@ unless you set `KEEP_RESULTS`.
 
 | Task | What it does | When it fails |
 |---|---|---|
+| `prepare` | applies migrations, makes the topic | the last line of its log says why |
 | `prune` | notes what goes, then deletes it, the oldest first | PostgreSQL or Kafka does not answer: see its log |
 
 **What was deleted?** The task's log says it, kind by kind. `etl.pipeline` has the times from which windows and runs
@@ -21,7 +22,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from web_traffic_airflow.defaults import DAG_DEFAULTS
-from web_traffic_airflow.tasks import prune
+from web_traffic_airflow.tasks import prepare, prune
 
 with DAG(
     "web_traffic_retention",
@@ -30,4 +31,4 @@ with DAG(
     doc_md=__doc__,
     **DAG_DEFAULTS,
 ):
-    prune.override(execution_timeout=timedelta(hours=1))()
+    prepare() >> prune.override(execution_timeout=timedelta(hours=1))()

@@ -17,8 +17,13 @@ def test_it_runs_once_a_day_and_never_twice_at_a_time(dag: dict[str, Any], parse
     assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
 
 
-def test_its_task_ends_in_time_is_retried_by_cause_and_is_in_the_runbook(dag: dict[str, Any]) -> None:
-    [task] = [task["__var"] for task in dag["tasks"]]
-    assert 0 < task["execution_timeout"] <= 3600
-    assert task["has_retry_policy"]
-    assert f"| `{task['task_id']}` |" in dag["doc_md"]
+def test_its_tasks_end_in_time_are_retried_by_cause_and_are_in_the_runbook(dag: dict[str, Any]) -> None:
+    for task in (task["__var"] for task in dag["tasks"]):
+        assert 0 < task["execution_timeout"] <= 3600
+        assert task["has_retry_policy"]
+        assert f"| `{task['task_id']}` |" in dag["doc_md"]
+
+
+def test_it_may_be_the_first_dag_that_runs(dag: dict[str, Any]) -> None:
+    downstream = {task["__var"]["task_id"]: task["__var"].get("downstream_task_ids", []) for task in dag["tasks"]}
+    assert downstream == {"prepare": ["prune"], "prune": []}
