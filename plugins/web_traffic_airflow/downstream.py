@@ -42,7 +42,8 @@ def announce(name: str, *, inlet_events: Any = None, outlet_events: Any = None) 
     So a try that fails has told nothing, and the next one, or the next run, tells it.
     """
     asset = Asset(name)
-    news = _news(asset, inlet_events)
+    with open_database() as connection:
+        news = _news(connection, asset, inlet_events)
     if news is None:
         raise AirflowSkipException("downstream DAGs know it all")
     log.info("%s: %s", name, ", ".join(news.keys))
@@ -53,13 +54,14 @@ def announce(name: str, *, inlet_events: Any = None, outlet_events: Any = None) 
 def is_there_news(inlet_events: Mapping[Asset, Any]) -> bool:
     """Whether there is anything to announce; if that is not known, too: the tasks that announce will say why."""
     try:
-        return any(_news(asset, inlet_events) for asset in inlet_events)
+        with open_database() as connection:
+            return any(_news(connection, asset, inlet_events) for asset in inlet_events)
     except (psycopg.Error, AirflowRuntimeError) as error:
         log.warning("it is not known whether there is anything to announce: %s", error)
         return True
 
 
-def _news(asset: Asset, inlet_events: Mapping[Asset, Any]) -> "News | None":
+def _news(connection: Any, asset: Asset, inlet_events: Mapping[Asset, Any]) -> "News | None":
     from web_traffic.downstream import news
 
     questions = {
@@ -69,5 +71,4 @@ def _news(asset: Asset, inlet_events: Mapping[Asset, Any]) -> "News | None":
     }
     newest = (event.extra.get(TOLD_UNTIL) for event in inlet_events[asset].ascending(False).limit(NEWEST))
     told_until = next((datetime.fromisoformat(told) for told in newest if told), None)
-    with open_database() as connection:
-        return questions[asset.name](connection, told_until)
+    return questions[asset.name](connection, told_until)
