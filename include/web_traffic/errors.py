@@ -25,6 +25,12 @@ EXIT_CODES = {
 }
 """The exit codes of `web-traffic` and of the Spark applications, with their meanings. argparse gives the 2."""
 
+CAUSE_FILE = "WEB_TRAFFIC_CAUSE_FILE"
+"""Environment variable with the path of a file into which a Spark application writes why it failed.
+
+Whoever starts it reads the cause there: its log goes on after it, with what Spark's workers say when they are ended.
+"""
+
 
 class TryAgain(Exception):
     """The cause may be temporary: the same work may succeed at the next try."""

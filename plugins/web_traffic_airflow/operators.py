@@ -6,12 +6,15 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseHook, Context
 from airflow.sdk.exceptions import AirflowException
 
+from web_traffic.errors import CAUSE_FILE
 from web_traffic.faults import fault_point
 from web_traffic_airflow.connections import SPARK, job_environment, open_database
 from web_traffic_airflow.links import RunLink
@@ -19,7 +22,7 @@ from web_traffic_airflow.naming import run_name
 from web_traffic_airflow.submitting import (
     JAVA_OPTIONS,
     TRACKING,
-    cause_in_log,
+    cause_of,
     runs_on_yarn,
     with_options_of_user,
 )
@@ -68,13 +71,15 @@ class SparkJobOperator(YarnDriver):
 
     def _submit_here(self, environment: Mapping[str, str]) -> None:
         """Run the driver in a session of its own."""
-        os.environ.update(environment)
-        self._hook = self._get_hook()
-        try:
-            self._hook.submit(self.application, start_new_session=True)
-        except AirflowException as error:
-            code = self._process.returncode if self._process else None
-            raise failure(cause_in_log(str(error), code), code) from None
+        with TemporaryDirectory(prefix="web_traffic-") as folder:
+            cause_file = Path(folder, "cause")
+            os.environ.update(environment, **{CAUSE_FILE: str(cause_file)})
+            self._hook = self._get_hook()
+            try:
+                self._hook.submit(self.application, start_new_session=True)
+            except AirflowException as error:
+                code = self._process.returncode if self._process else None
+                raise failure(cause_of(cause_file, str(error), code), code) from None
 
     def on_kill(self) -> None:
         """End the driver in the cluster, or spark-submit and all that it has started.

@@ -70,8 +70,10 @@ def exit_status(diagnostics: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def cause_in_log(log: str, exit_code: int | None) -> str:
-    """Return the line with which the application ended: its cause."""
+def cause_of(cause_file: Path, log: str, exit_code: int | None) -> str:
+    """Return why the application failed, in its own words if it came to say them, or else from the end of its log."""
+    if cause_file.is_file() and (cause := cause_file.read_text()):
+        return cause
     if exit_code == EXIT_OUT_OF_MEMORY:
         return OUT_OF_MEMORY
     for line in reversed(log.splitlines()):

@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -15,7 +15,7 @@ from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from web_traffic.causes import explain
-from web_traffic.errors import EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, SettingsError
+from web_traffic.errors import CAUSE_FILE, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, SettingsError
 from web_traffic.jobs.scratch import own_folder
 from web_traffic.kafka_iam import HANDLER, JAR, REGION_PROVIDER
 from web_traffic.kafka_login import java_options
@@ -146,7 +146,10 @@ def timed(phases: dict[str, float], phase: str) -> Iterator[None]:
 
 
 def run(work: Callable[[], Summary]) -> None:
-    """Do the work and print its summary as the last line; an error ends in one line, too."""
+    """Do the work and print its summary as the last line; an error ends in one line, too.
+
+    That line goes into the file that `errors.CAUSE_FILE` names as well.
+    """
     try:
         summary = work()
     except Exception as error:  # noqa: BLE001  the process ends here, whatever it was
@@ -154,5 +157,8 @@ def run(work: Callable[[], Summary]) -> None:
         if not failure.is_understood:
             traceback.print_exc()
         sys.stderr.write(f"{failure.line}\n")
+        if file := os.environ.get(CAUSE_FILE):
+            with suppress(OSError):  # the line stands in the log, too
+                Path(file).write_text(failure.line)
         sys.exit(EXIT_NEEDS_ATTENTION if failure.needs_attention else EXIT_TRY_AGAIN)
     sys.stdout.write(json.dumps(summary) + "\n")

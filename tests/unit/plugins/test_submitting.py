@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from web_traffic.errors import SettingsError
-from web_traffic_airflow.submitting import cause_in_log, exit_status, runs_on_yarn, with_options_of_user
+from web_traffic_airflow.submitting import cause_of, exit_status, runs_on_yarn, with_options_of_user
 
 OURS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
@@ -68,8 +68,16 @@ def test_options_in_sparks_own_file_of_defaults_are_kept_too(tmp_path: Path, mon
         ("WARNING: it is old", 1, "spark-submit ended with exit code 1: its log says why"),
     ],
 )
-def test_the_cause_is_the_last_line_of_the_application(log: str, exit_code: int, cause: str) -> None:
-    assert cause_in_log(log, exit_code).startswith(cause)
+def test_without_a_word_of_the_application_the_cause_is_in_its_log(
+    tmp_path: Path, log: str, exit_code: int, cause: str
+) -> None:
+    assert cause_of(tmp_path / "cause", log, exit_code).startswith(cause)
+
+
+def test_what_the_application_says_counts_more_than_what_its_workers_say_after_it(tmp_path: Path) -> None:
+    (tmp_path / "cause").write_text("InsufficientPrivilege: permission denied")
+    log = "InsufficientPrivilege: permission denied\nTraceback (most recent call last):\nBrokenPipeError: [Errno 32]"
+    assert cause_of(tmp_path / "cause", log, 78) == "InsufficientPrivilege: permission denied"
 
 
 YARN = "http://rm.example:8088"
