@@ -24,8 +24,8 @@ WHOLE: dict[str, Callable[[Stack], Section]] = {
     "keys": comparisons.keys,
     "scale": comparisons.scale,
 }
-ALONE: dict[str, Callable[[Stack], Section]] = {"age": age}
-"""Takes most of an hour, so it is measured only when it is asked for."""
+ALONE: dict[str, Callable[[Stack], Section]] = {"age": age, "deep": comparisons.deep}
+"""They take long, so they are measured only when they are asked for."""
 QUICK: dict[str, Callable[[Stack], Section]] = {
     "small": partial(comparisons.small, rounds=3),
     "backlog": comparisons.backlog,

@@ -27,9 +27,14 @@ class Cost:
     """CPU seconds, user and system, of all its processes."""
     memory: float
     """Most memory at a time in MiB: the proportional set size (PSS) of all its processes, every 0.5 s."""
+    postgres: float = 0
+    """CPU seconds of PostgreSQL meanwhile."""
+    kafka: float = 0
+    """CPU seconds of the broker meanwhile."""
 
     def __str__(self) -> str:
-        return f"{self.wall:.1f} s, {self.cpu:.1f} CPU s, {self.memory:.0f} MiB"
+        servers = f"PostgreSQL {self.postgres:.1f}, Kafka {self.kafka:.1f} CPU s"
+        return f"{self.wall:.1f} s, {self.cpu:.1f} CPU s, {self.memory:.0f} MiB; {servers}"
 
 
 @dataclass

@@ -4,12 +4,13 @@ import shutil
 import statistics
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.line_up import Contender
 from bench.loads import Load, check, environment, make_database
 from bench.measuring import Cost, Failed, measure
 from bench.results import Observation
+from bench.servers import server_seconds
 from local_stack import Stack
 from local_stack.environment import VAR
 from simulator import Truth
@@ -27,14 +28,14 @@ class Race:
     failed: dict[str, str] = field(default_factory=dict)
 
     def median(self, name: str, measure: str) -> float:
-        """The median of one contender: wall (s), cpu (s) or memory (MiB)."""
+        """The median of one contender's costs, by a name of `Cost`."""
         return statistics.median(getattr(cost, measure) for cost in self.costs[name])
 
     def observation(self) -> Observation:
         """What our runs have cost, for the cost model."""
-        wall, cpu = (self.median("ours", measure) for measure in ("wall", "cpu"))
+        costs = {measure: self.median("ours", measure) for measure in ("wall", "cpu", "postgres", "kafka")}
         rows = len(self.load.closed(self.truth))
-        return Observation(self.load.name, self.load.events, rows, len(self.truth.hits) - rows, wall, cpu)
+        return Observation(self.load.name, self.load.events, rows, len(self.truth.hits) - rows, **costs)
 
     def ratio(self, name: str, other: str, measure: str) -> float | None:
         """The ratio of two contenders' medians; None if one of them has none."""
@@ -75,9 +76,11 @@ def run(stack: Stack, load: Load, truth: Truth, contender: Contender, limit_seco
         "CONTENDER_FOLDER": str(FOLDER),
     }
     log = VAR / "bench" / f"{contender.name}.log"
+    before = server_seconds(stack)
     cost = measure(contender.command(load.events), variables | dict(contender.environment), log, limit_seconds)
+    servers = {name: seconds - before[name] for name, seconds in server_seconds(stack).items()}
     check(stack, load, truth)
-    return cost
+    return replace(cost, **servers)
 
 
 def say(line: str) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib import pyplot
 
+from bench.line_up import EXACT
 from bench.loads import Load
-from bench.model import PARTS, fit, predict
+from bench.model import PARTS, fit, pace, predict
 from bench.results import Goal, Observation, Results, Section
 from local_stack.environment import REPO
 from local_stack.java import java_version
@@ -22,20 +23,21 @@ PICTURE = REPO / "docs" / "benchmarks.svg"
 REQUIREMENTS = sorted(Path(__file__).parent.glob("requirements-*.txt"))
 ENGINES = ("bytewax==", "apache-flink==", "pathway==", "quixstreams==")
 REASONS = "performance.md"
-PICTURED = ("small", "cold", "large")
+PICTURED = "cold"
+CLUSTERS = (2, 16, 64, 256)
 INTRODUCTION = """\
 # Benchmarks
 
-`make bench` measures this in one go and writes this page, except the age of a checkpoint, which takes most of an hour
-(`make bench ONLY=age`). `make bench ONLY=large` measures one section again.
+`make bench` measures this in one go and writes this page, except what takes long: `make bench ONLY=age` and
+`make bench ONLY=deep`. `make bench ONLY=large` measures one section again.
 
 All contenders read the same topic from the same broker, into the same PostgreSQL, on the same cores. The topic has
 four partitions, lz4, {bytes} bytes an event, and no late or malformed event. Its times are in UTC, so that every
 engine can read them. A figure counts only if the contender's table equals the ground truth, row by row. Contenders
 take turns, and another one begins each round. Figures are medians of n whole processes, from the start of the first
-to the end of the last: wall seconds, CPU seconds of all their processes (without broker and database), and the peak
-of their proportional set sizes. Our table has its unique index, its triggers and its ledger; the other tables have
-none of these.
+to the end of the last: wall seconds, CPU seconds of all their processes, and the peak of their proportional set sizes.
+The CPU seconds of PostgreSQL and of the broker meanwhile stand beside them. Our table has its unique index, its
+triggers and its ledger; the other tables have none of these.
 
 - seed job: Spark as most people write it (`bench/contenders/seed.py`): json_tuple, default settings, JDBC append
 - tight script: one Python process, msgspec and COPY (`bench/contenders/script.py`)
@@ -43,7 +45,10 @@ none of these.
 
 {versions}, {cores} cores, {date}.
 
-![Wall seconds of the contenders](benchmarks.svg)
+![Events a second, and CPU seconds per million events, of all contenders at 2 million events](benchmarks.svg)
+
+At 2 million events, start included. *Exactly once*: killed anywhere and started again, the table is right, because
+offsets and windows change in one transaction. The others may lose or double windows, as we run them.
 """
 
 
@@ -59,9 +64,10 @@ def write(results: Results, names: Collection[str]) -> None:
     parts += [show(section) for section in sections.values()]
     seen = [one for section in sections.values() for one in section.observations]
     if len(seen) > len(PARTS):
-        parts.append(cost_model(seen))
+        parts += [cost_model(seen), outlook(seen)]
     PAGE.write_text("\n".join(parts))
-    draw({name: sections[name] for name in PICTURED if name in sections})
+    if PICTURED in sections:
+        draw(sections[PICTURED])
 
 
 def introduction() -> str:
@@ -99,8 +105,9 @@ def goals(found: list[Goal]) -> str:
 
 def cost_model(seen: list[Observation]) -> str:
     """The parts of the cost model, and how well it says what was measured."""
-    wall, cpu = fit(seen, "wall"), fit(seen, "cpu")
-    parts = [[name, f"{wall[at]:.2f}", f"{cpu[at]:.2f}"] for at, name in enumerate(PARTS)]
+    costs = [fit(seen, measure) for measure in ("wall", "cpu", "postgres", "kafka")]
+    wall, cpu, *_ = costs
+    parts = [[name, *(f"{cost[at]:.2f}" for cost in costs)] for at, name in enumerate(PARTS)]
     rows = []
     for one in seen:
         sizes = [f"{size:,}" for size in (one.events, one.rows, one.keys)]
@@ -109,7 +116,38 @@ def cost_model(seen: list[Observation]) -> str:
     header = ["load", "events", "rows", "open windows", "wall, s", "by the model", "CPU, s", "by the model"]
     return (
         "## Cost model\n\nFitted to our runs above; [performance.md](performance.md) explains its parts."
-        "\n\n" + table(["", "wall", "CPU"], parts) + "\n" + table(header, rows)
+        "\n\n" + table(["", "wall", "CPU", "CPU of PostgreSQL", "CPU of Kafka"], parts) + "\n" + table(header, rows)
+    )
+
+
+def outlook(seen: list[Observation]) -> str:
+    """What clusters would do by the model, with as many windows per event as the largest load has."""
+    largest = max(seen, key=lambda one: one.events)
+    rows = []
+    for cores in CLUSTERS:
+        would = pace(cores, largest.rows / largest.events, seen)
+        most = would.events / max(would.postgres_busy, 1)
+        rows.append(
+            [
+                cores,
+                f"{would.events * 1000:,.0f}",
+                f"{would.broker_cores:.1f}",
+                f"{would.postgres_busy:.2f}",
+                f"{most * 1000:,.0f}",
+            ]
+        )
+    header = [
+        "cores of executors",
+        "thousand events a second in Spark",
+        "cores of brokers for them",
+        "busy time of PostgreSQL's process",
+        "thousand events a second in all",
+    ]
+    return (
+        "## On paper: larger clusters\n\nBy the model's CPU seconds, for backlogs with "
+        f"{largest.rows / largest.events:.3f} closed windows per event, without the fixed part. Nobody has measured "
+        "it.\n[performance.md](performance.md#what-gives-first-on-a-cluster) says what gives first.\n\n"
+        + table(header, rows)
     )
 
 
@@ -125,19 +163,26 @@ def table(header: list[str], rows: list[list[object]]) -> str:
     return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
 
 
-def draw(sections: dict[str, Section]) -> None:
-    """Draw a bar for each contender's wall seconds, a panel for each load."""
+def draw(section: Section) -> None:
+    """Draw how many events a second each contender of a section takes, and what a million of them costs."""
+    millions = section.observations[0].events / 1e6
+    names = [f"{row[0]}\nexactly once" if row[0] in EXACT else row[0] for row in section.rows]
+    speeds = [millions * 1000 / float(row[2]) for row in section.rows]
+    costs = [float(row[3]) / millions for row in section.rows]
     mpl.rcParams.update({"svg.hashsalt": "benchmarks", "font.size": 9})
-    figure, panels = pyplot.subplots(
-        len(sections), 1, figsize=(8, 1.6 * len(sections)), squeeze=False, layout="constrained"
-    )
-    for panel, section in zip(panels[:, 0], sections.values(), strict=True):
-        names, walls = [row[0] for row in section.rows], [float(row[2]) for row in section.rows]
-        bars = panel.barh(names, walls, color=["#2a6f97" if name == "ours" else "#a9b4c2" for name in names])
-        panel.bar_label(bars, fmt="%.1f s", padding=3)
-        panel.invert_yaxis()
-        panel.set_title(section.title, loc="left")
-        panel.set_xlim(0, max(walls) * 1.15)
+    figure, panels = pyplot.subplots(1, 2, sharey=True, figsize=(8, 0.5 * len(names) + 0.8), layout="constrained")
+    colours = ["#2a6f97" if row[0] == "ours" else "#a9b4c2" for row in section.rows]
+    for panel, values, form, title in zip(
+        panels,
+        (speeds, costs),
+        ("%.0f", "%.1f"),
+        ("thousand events a second: more is better", "CPU seconds per million events: less is better"),
+        strict=True,
+    ):
+        panel.bar_label(panel.barh(names, values, color=colours), fmt=form, padding=3)
+        panel.set_title(title, loc="left", fontsize=9)
+        panel.set_xlim(0, max(values) * 1.15)
         panel.spines[["top", "right"]].set_visible(False)
+    panels[0].invert_yaxis()
     figure.savefig(PICTURE, metadata={"Date": None})
     pyplot.close(figure)

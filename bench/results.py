@@ -39,6 +39,8 @@ class Observation:
     """Open windows."""
     wall: float
     cpu: float
+    postgres: float
+    kafka: float
 
 
 @dataclass(frozen=True, slots=True)

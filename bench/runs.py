@@ -61,8 +61,8 @@ ELSEWHERE = {
     "quality": "evaluate kept_results",
     "recount": "ledger rejected restatements rows_not_checked sealed_until windows",
     "retention": (
-        "alerts keep_runs_from keep_windows_from oldest_runs oldest_windows quality_results rejected_events "
-        "restatements runs"
+        "alerts keep_runs_from keep_windows_from measure_rejected oldest_runs oldest_windows quality_results "
+        "rejected_events restatements runs"
     ),
     "redrive": (
         "enter_found_redrives finish_redrive mark_rejected_events open_redrive redrive_records redrive_search "

@@ -10,12 +10,13 @@ from bench.line_up import seed_jars
 from bench.loads import environment, make_database
 from bench.racing import say
 from bench.results import Goal, Section
+from bench.servers import server_seconds
 from local_stack import Stack
 from local_stack.environment import PROPERTIES_FILE
 
 WAYS = ("staged", "driver", "jdbc", "jdbc into the same table")
 TARGETS = {"jdbc into the same table": "the same table", "jdbc": "a table without index or trigger"}
-MEASURES = ("seconds", "jvm", "python")
+MEASURES = ("seconds", "jvm", "python", "postgres")
 LIMIT_SECONDS = 600
 
 
@@ -30,10 +31,10 @@ def sink(stack: Stack, ways: Sequence[str] = WAYS, rows: int = 200_000, rounds: 
     medians = {way: [statistics.median(run[name] for run in runs[way]) for name in MEASURES] for way in ways}
     return Section(
         f"Sink: {rows:,} closed windows in a batch",
-        ["way", "n", "seconds", "rows/s", "driver's JVM, MiB", "driver's Python, MiB"],
+        ["way", "n", "seconds", "rows/s", "driver's JVM, MiB", "driver's Python, MiB", "PostgreSQL CPU, s"],
         [
-            [way, rounds, f"{seconds:.2f}", f"{rows / seconds:,.0f}", f"{jvm:.0f}", f"{python:.0f}"]
-            for way, (seconds, jvm, python) in medians.items()
+            [way, rounds, f"{seconds:.2f}", f"{rows / seconds:,.0f}", f"{jvm:.0f}", f"{python:.0f}", f"{postgres:.1f}"]
+            for way, (seconds, jvm, python, postgres) in medians.items()
         ],
         [
             Goal(
@@ -53,8 +54,9 @@ def sink(stack: Stack, ways: Sequence[str] = WAYS, rows: int = 200_000, rounds: 
 def _write(stack: Stack, way: str, rows: int) -> dict[str, float]:
     options = ["--properties-file", str(PROPERTIES_FILE), "--driver-memory", "1g", "--jars", seed_jars()]
     command = ["spark-submit", *options, str(Path(__file__).with_name("sink_ways.py")), way, str(rows)]
+    before = server_seconds(stack)["postgres"]
     done = subprocess.run(
         command, env=environment(stack, "bench"), check=True, capture_output=True, text=True, timeout=LIMIT_SECONDS
     )
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return figures
+    return figures | {"postgres": server_seconds(stack)["postgres"] - before}

@@ -36,6 +36,7 @@ def fingerprint(settings: Settings, topic: Topic, watermark_delay: str, spark_ve
         "watermark delay": watermark_delay,
         "keys": ", ".join(("window", *KEYS)),
         "state partitions": str(settings.shuffle_partitions),
+        "state store": settings.state_store,
         "Spark": ".".join(spark_version.split(".")[:2]),
     }
 

@@ -23,8 +23,8 @@ from web_traffic.errors import SettingsError
 from web_traffic.intervals import Interval, Words, asked_interval
 from web_traffic.kafka_config import kafka_of
 
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
+MEMORY, ROCKSDB = "memory", "rocksdb"
+"""Where Spark holds open windows."""
 RDS_IAM, ENTRA = "rds-iam", "entra"
 """Logins by tokens: of Amazon RDS and Aurora, and of Azure Database for PostgreSQL."""
 
@@ -67,8 +67,12 @@ class Settings:
     """Where reading begins while the database is still empty: `earliest` or `latest` (`STARTING_OFFSETS`)."""
     shuffle_partitions: int
     """State partitions; fixed for the life of a checkpoint (`SHUFFLE_PARTITIONS`)."""
+    state_store: str
+    """Where open windows are while Spark runs, also fixed: in the JVM's `memory`, or in `rocksdb` (`STATE_STORE`)."""
     max_clock_skew: timedelta
     """How far an event may be ahead of its Kafka timestamp before it is future (`MAX_CLOCK_SKEW`, seconds)."""
+    rejected_limit: int
+    """How many bytes of rejected events are kept; of further ones only place and reason (`REJECTED_LIMIT`, MB)."""
     rebuild_checkpoint: bool
     """Set the checkpoint aside and make a new one that counts all unsealed windows (`REBUILD_CHECKPOINT`)."""
     accept_data_loss: bool
@@ -90,15 +94,17 @@ class Settings:
             kafka_url=kafka_url,
             kafka_config=kafka_config,
             kafka_topic=_topic(environ.get("KAFKA_TOPIC", "web_traffic_topic")),
-            kafka_topic_partitions=_positive_int(environ, "KAFKA_TOPIC_PARTITIONS", 4),
+            kafka_topic_partitions=positive_int(environ, "KAFKA_TOPIC_PARTITIONS", 4),
             postgres_url=_postgres_url(environ.get("POSTGRES_URL", "jdbc:postgresql://localhost:5432/web_traffic")),
             postgres_user=environ.get("POSTGRES_USER", "web_traffic_writer"),
             postgres_password=environ.get("POSTGRES_PASSWORD", ""),
             postgres_login=postgres_login,
             checkpoint_location=_location(environ.get("CHECKPOINT_LOCATION", "var/checkpoint/web_traffic")),
             starting_offsets=_one_of(environ, "STARTING_OFFSETS", ("earliest", "latest")),
-            shuffle_partitions=_positive_int(environ, "SHUFFLE_PARTITIONS", 2),
-            max_clock_skew=timedelta(seconds=_positive_int(environ, "MAX_CLOCK_SKEW", 300)),
+            shuffle_partitions=positive_int(environ, "SHUFFLE_PARTITIONS", 2),
+            state_store=_one_of(environ, "STATE_STORE", (MEMORY, ROCKSDB)),
+            rejected_limit=positive_int(environ, "REJECTED_LIMIT", 10_000) * 1_000_000,
+            max_clock_skew=timedelta(seconds=positive_int(environ, "MAX_CLOCK_SKEW", 300)),
             rebuild_checkpoint=_flag(environ, "REBUILD_CHECKPOINT"),
             accept_data_loss=_flag(environ, "ACCEPT_DATA_LOSS"),
             run_name=environ.get("RUN_NAME") or f"alone__{datetime.now(UTC).isoformat(timespec='seconds')}",
@@ -141,59 +147,7 @@ class RestateSettings:
 
 def allowed_lateness(environ: Mapping[str, str] = os.environ) -> timedelta:
     """Return how long after its window's end an event still counts; raises `SettingsError`."""
-    return timedelta(seconds=_positive_int(environ, "ALLOWED_LATENESS", 86_400))
-
-
-@dataclass(frozen=True, slots=True)
-class AlertSettings:
-    """Who is told of incidents, and how. What can hold a password never shows in its repr."""
-
-    smtp_url: str | None = field(repr=False)
-    """`smtp://`, `smtp+starttls://` or `smtps://[user:password@]host:port` (`ALERT_SMTP_URL`)."""
-    sender: str
-    """From whom mails come (`ALERT_FROM`)."""
-    recipients: tuple[str, ...]
-    """Who gets them (`ALERT_EMAIL`, with commas between them); nobody for no mails."""
-    urls: tuple[str, ...] = field(repr=False)
-    """Apprise URLs of other channels (`ALERT_URLS`, with spaces between them)."""
-    folder: Path
-    """Where incidents are kept while PostgreSQL is down (`ALERT_FOLDER`)."""
-    airflow_url: str | None
-    """Address of Airflow's API server, which the watchdog asks how it is (`AIRFLOW_URL`)."""
-    run_deadline: timedelta
-    """How long the pipeline may go without a checked run (`RUN_DEADLINE`, seconds)."""
-    digest_weekday: int | None
-    """The day on which the digest of a week is mailed, 0 for `monday` (`ALERT_DIGEST`); None for never."""
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """Read and check all settings; `SettingsError` names the variable and what it may hold."""
-        return cls(
-            smtp_url=_smtp_url(environ.get("ALERT_SMTP_URL", "")),
-            sender=environ.get("ALERT_FROM") or "web-traffic@localhost",
-            recipients=tuple(one.strip() for one in environ.get("ALERT_EMAIL", "").split(",") if one.strip()),
-            urls=tuple(environ.get("ALERT_URLS", "").split()),
-            folder=Path(environ.get("ALERT_FOLDER", "var/alerts")).absolute(),
-            airflow_url=environ.get("AIRFLOW_URL", "").rstrip("/") or None,
-            run_deadline=timedelta(seconds=_positive_int(environ, "RUN_DEADLINE", 1200)),
-            digest_weekday=_weekday(environ, "ALERT_DIGEST"),
-        )
-
-
-def _weekday(environ: Mapping[str, str], name: str) -> int | None:
-    value = environ.get(name, "").lower()
-    if value and value not in WEEKDAYS:
-        raise SettingsError(f"{name}={value!r} must be a day of the week, such as monday, or empty")
-    return WEEKDAYS.index(value) if value else None
-
-
-def _smtp_url(value: str) -> str | None:
-    if not value:
-        return None
-    url = urlsplit(value)
-    if url.scheme not in ("smtp", "smtp+starttls", "smtps") or not url.hostname:
-        raise SettingsError("ALERT_SMTP_URL must look like smtp://host:port, smtp+starttls://… or smtps://…")
-    return value
+    return timedelta(seconds=positive_int(environ, "ALLOWED_LATENESS", 86_400))
 
 
 def _topic(value: str) -> str:
@@ -237,7 +191,8 @@ def _location(value: str) -> str:
     return f"{scheme}://{host}/{path.strip('/')}"
 
 
-def _positive_int(environ: Mapping[str, str], name: str, default: int) -> int:
+def positive_int(environ: Mapping[str, str], name: str, default: int) -> int:
+    """Return a variable that is a positive whole number; raises `SettingsError` for anything else."""
     value = environ.get(name, str(default))
     if not value.isdecimal() or int(value) == 0:
         raise SettingsError(f"{name}={value!r} must be a positive whole number")

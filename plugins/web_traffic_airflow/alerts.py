@@ -22,8 +22,8 @@ from web_traffic_airflow.telemetry import send_metrics
 
 if TYPE_CHECKING:
     from web_traffic.alerts import Incident
+    from web_traffic.alerts.settings import AlertSettings
     from web_traffic.quality.runner import Result
-    from web_traffic.settings import AlertSettings
 
 log = logging.getLogger(__name__)
 
@@ -215,7 +215,7 @@ def _recover(*keys: str, windows: str | None = None) -> None:
 
 
 def _alert_settings() -> "AlertSettings":
-    from web_traffic.settings import AlertSettings
+    from web_traffic.alerts.settings import AlertSettings
 
     return AlertSettings.from_environment(os.environ | alert_environment())
 

@@ -16,9 +16,11 @@ from local_stack.java import java_home
 from local_stack.spark import APPLICATION, submit_command
 from tests.faults.trial import Trial
 from tests.pipeline import Pipeline
+from tests.stores import hdfs
 from tests.warm_spark import SMALL_RUN
 from web_traffic.commands.package import libraries
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
+from web_traffic.storage import Storage
 
 PROPERTIES = {
     "spark.executor.memory": "600m",
@@ -79,13 +81,15 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Python:
     return make
 
 
-def test_workers_without_the_package_count_the_same(
+def test_workers_without_the_package_count_the_same_with_the_checkpoint_on_hdfs(
     stack: Stack, workers: Workers, python: Python, tmp_path: Path
 ) -> None:
-    trial = Trial(stack, tmp_path, seed=2)
-    trial.pipeline = workers.serve(trial.pipeline, python())
-    trial.produce(20_000, hour=0)
-    assert trial.compare("on a cluster", trial.recover()).is_clean
+    with hdfs(tmp_path) as store:
+        trial = Trial(stack, tmp_path, 2, store, CHECKPOINT_LOCATION=f"{store.root}/web-traffic/checkpoint")
+        trial.pipeline = workers.serve(trial.pipeline, python())
+        trial.produce(20_000, hour=0)
+        assert trial.compare("on a cluster", trial.recover()).is_clean
+        assert "metadata" in Storage(trial.checkpoint).list("")
     assert workers.of_newest_run() == {"0", "1"}
 
 

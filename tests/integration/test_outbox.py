@@ -21,10 +21,10 @@ from web_traffic.alerts.channels import Apprise
 from web_traffic.alerts.incident import as_windows
 from web_traffic.alerts.message import Message
 from web_traffic.alerts.offline import FILE
+from web_traffic.alerts.settings import AlertSettings
 from web_traffic.alerts.store import close_incidents, deliver, open_incident, overdue_since
 from web_traffic.errors import ChannelDown
 from web_traffic.intervals import Interval
-from web_traffic.settings import AlertSettings
 
 AN_INCIDENT = Incident("a dag/a task", "a task failed", "it broke", "mend it", failure="run 1")
 

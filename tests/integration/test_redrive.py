@@ -86,10 +86,12 @@ def test_a_record_goes_back_to_its_partition_with_a_new_timestamp_and_says_where
 
 def test_a_dry_run_tells_how_many_would_go_back_and_changes_nothing(pipeline: Pipeline) -> None:
     reject(pipeline, *valid_events(2), event("00:01", host=""))
-    reject(pipeline, b"{", None, reason="not JSON")
+    reject(pipeline, b"{", reason="not JSON")
+    reject(pipeline, None, reason="null value")
     assert redrive(pipeline, *ALL, "--dry-run").stdout.splitlines() == [
         "from the future: 3 selected, 2 would go back; 1 stay: host empty",
-        "not JSON: 2 selected, 0 would go back; 1 stay: not JSON; 1 stay: null value",
+        "not JSON: 1 selected, 0 would go back; 1 stay: not JSON",
+        "null value: 1 selected, 0 would go back; 1 stay: null value",
         "2 of 5 selected events would go back.",
     ]
     assert (values(pipeline), states(pipeline)) == ([], [])

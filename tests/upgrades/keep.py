@@ -23,7 +23,8 @@ from local_stack.postgres import binaries
 from tests.faults.stopped import stopped_at
 from tests.pipeline import Pipeline, make_pipeline
 from web_traffic.alerts import Incident, report
-from web_traffic.settings import AlertSettings, Settings
+from web_traffic.alerts.settings import AlertSettings
+from web_traffic.settings import Settings
 
 MIDNIGHT = datetime(2026, 3, 29, tzinfo=UTC)
 FLAWED = (b"{", b"[]", b'{"host": "a.example"}', b'{"event_time": "2026-03-29 00:01", "host": "newer-rules.example"}')

@@ -22,8 +22,9 @@ from tests.pipeline import Pipeline, Windows, make_topic, own_environment
 from tests.restating import restate
 from tests.upgrades.keep import FLAWED, Records, send
 from web_traffic.alerts import recover
+from web_traffic.alerts.settings import AlertSettings
 from web_traffic.kafka import describe_topic
-from web_traffic.settings import AlertSettings, Settings
+from web_traffic.settings import Settings
 from web_traffic.warehouse.migrate import migrate
 
 KEPT = sorted(path for path in Path(__file__).with_name("kept").iterdir())

@@ -10,8 +10,8 @@ from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from web_traffic.alerts.message import Message
+from web_traffic.alerts.settings import AlertSettings
 from web_traffic.errors import ChannelDown
-from web_traffic.settings import AlertSettings
 
 TIMEOUT_SECONDS = 10
 

@@ -10,9 +10,10 @@ import psycopg
 from web_traffic.alerts import offline
 from web_traffic.alerts.channels import channels
 from web_traffic.alerts.incident import Incident
+from web_traffic.alerts.settings import AlertSettings
 from web_traffic.alerts.store import close_incidents, deliver, open_incident
 from web_traffic.errors import ChannelDown
-from web_traffic.settings import AlertSettings, Settings
+from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 
 log = logging.getLogger(__name__)

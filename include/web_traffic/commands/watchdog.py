@@ -23,6 +23,7 @@ from web_traffic.alerts import Incident, offline
 from web_traffic.alerts.channels import channels
 from web_traffic.alerts.digest import send_digest
 from web_traffic.alerts.incident import first_line
+from web_traffic.alerts.settings import AlertSettings
 from web_traffic.alerts.store import (
     close_incidents,
     deliver,
@@ -32,7 +33,7 @@ from web_traffic.alerts.store import (
     overdue_since,
 )
 from web_traffic.errors import EXIT_FOUND_WRONG, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN, SettingsError
-from web_traffic.settings import AlertSettings, Settings
+from web_traffic.settings import Settings
 from web_traffic.warehouse.connection import connect
 
 log = logging.getLogger(__name__)

@@ -20,13 +20,18 @@ from web_traffic.jobs.scratch import own_folder
 from web_traffic.kafka_iam import HANDLER, JAR, REGION_PROVIDER
 from web_traffic.kafka_login import java_options
 from web_traffic.parcel import PYTHONPATH, is_packed, pack_code
-from web_traffic.settings import Settings
+from web_traffic.settings import MEMORY, ROCKSDB, Settings
 from web_traffic.warehouse.ledger import Summary
 
 SOCKETS = "spark.python.unix.domain.socket.dir"
 REDACTED = "spark.redaction.regex"
 SECRETS = r"(?i)secret|password|token|access[.]?key|credential|jaas|keystore[.]key|[.]pem"
 """Spark's own expression, and the names under which Spark's Kafka client has what logs in."""
+STATE_STORE = "spark.sql.streaming.stateStore.providerClass"
+STATE_STORES = {
+    name: f"org.apache.spark.sql.execution.streaming.state.{provider}StateStoreProvider"
+    for name, provider in ((MEMORY, "HDFSBacked"), (ROCKSDB, "RocksDB"))
+}
 SHORT_FOLDER = "/tmp"  # noqa: S108  the names of sockets are random, and only their user can write to them
 COMPILED = "spark.sql.codegen.wholeStage"
 WORTH_COMPILING = 200_000
@@ -41,9 +46,12 @@ def start_session(settings: Settings, records: int) -> SparkSession:
     It sets what the result depends on, and what the number of records decides; the rest is the deployment's
     (spark-defaults).
 
-    Raises `SettingsError` when Spark's Kafka client could not log in as the settings say.
+    Raises `SettingsError` when Spark's Kafka client could not log in as the settings say, or when a property names
+    another state store than they do.
     """
     options = java_options(settings.kafka_config)
+    if SparkConf().get(STATE_STORE, STATE_STORES[settings.state_store]) != STATE_STORES[settings.state_store]:
+        raise SettingsError(f"STATE_STORE chooses the state store: take {STATE_STORE} out of Spark's properties")
     builder: SparkSession.Builder = SparkSession.builder
     if SparkContext._active_spark_context is None:  # noqa: SLF001  sessions are known to their own thread only
         builder = builder.config(map=make_own_folders())
@@ -54,6 +62,7 @@ def start_session(settings: Settings, records: int) -> SparkSession:
         .config("spark.sql.shuffle.partitions", settings.shuffle_partitions)
         # Spark writes a snapshot when it unloads a state store; short runs would write nothing but deltas.
         .config("spark.sql.streaming.stateStore.unloadOnCommit", "true")
+        .config(STATE_STORE, STATE_STORES[settings.state_store])
         # Enough batches for the next run to close the books of killed runs; more would only slow directory listings.
         .config("spark.sql.streaming.minBatchesToRetain", 30)
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", 3000)

@@ -156,6 +156,14 @@ RULES = (
         file=_QUERIES / "rejected_share.sql",
     ),
     DQRule(
+        "rejected_kept",
+        "completeness",
+        "warn",
+        "Rejected events are kept with their values",
+        "all; if not, raise REJECTED_LIMIT or lower KEEP_REJECTED",
+        unit="events",
+    ),
+    DQRule(
         "future_share",
         "validity",
         "warn",

@@ -13,6 +13,7 @@ from web_traffic.redrive.ledger import PAGE_BYTES, PAGE_EVENTS, RedriveLedger, R
 
 VALID = "valid"
 TAKEN = "re-driven before"
+NOT_KEPT = "its value was not kept, because REJECTED_LIMIT was reached"
 
 
 class Candidate(NamedTuple):
@@ -75,6 +76,9 @@ def verdict(candidate: Candidate, now: datetime, max_clock_skew: timedelta) -> s
     """
     if candidate.event.is_taken:
         return TAKEN
+    values = candidate.value, candidate.event.value
+    if values == (None, None) and candidate.event.reason not in (Reason.NULL_VALUE, Reason.UNREADABLE):
+        return NOT_KEPT
     try:
         event_time = parse(candidate.value).event_time
     except Rejected as rejected:

@@ -56,6 +56,8 @@ def prune(connection: Connection, keep: RetentionSettings, topic: Topic, now: da
         if age is not None:
             cutoff = midnight - age
             yield Pruned(kind.replace("_", " "), _until_none(connection, kind, about | {"cutoff": cutoff}), cutoff)
+    with connection.transaction():
+        connection.execute(statement("measure_rejected"))
     if keep.runs is not None:
         yield _runs(connection, midnight - keep.runs)
 

@@ -70,7 +70,8 @@ class RejectedEvents:
     """The rejected records of one Spark task. They are written in chunks, the last one when the block ends well.
 
     The task that decodes the records also writes them, so a batch can't be committed before its rejected records are
-    kept. A record that is read again is not entered again.
+    kept. A record that is read again is not entered again. Once the values that are kept are as large as the settings
+    allow, of a further record only its place and its reason are entered.
     """
 
     def __init__(self, settings: Settings, topic_id: str) -> None:
@@ -104,9 +105,13 @@ class RejectedEvents:
         if not self._chunk["reason"]:
             return
         with connect(self._settings) as connection:
-            topic = {"topic_id": self._topic_id, "topic": self._settings.kafka_topic}
+            about = {
+                "topic_id": self._topic_id,
+                "topic": self._settings.kafka_topic,
+                "most_bytes": self._settings.rejected_limit,
+            }
             columns = {f"{name}_column": values for name, values in self._chunk.items()}
-            connection.execute(statement("insert_rejected_events"), topic | columns)
+            connection.execute(statement("insert_rejected_events"), about | columns)
         for values in self._chunk.values():
             values.clear()
         self._chunk_bytes = 0

@@ -12,11 +12,11 @@ from fastapi import Body, Depends, FastAPI, HTTPException, Path, Request
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from web_traffic.alerts import store
+from web_traffic.alerts.settings import AlertSettings
 from web_traffic.alerts.store import LONGEST_HOURS
 from web_traffic.page import lists, metrics, overview, pipeline, quality, rejected, restatements, traffic
 from web_traffic.page.asking import reading
 from web_traffic.page.traffic import Against
-from web_traffic.settings import AlertSettings
 from web_traffic_airflow.page.access import (
     LIVE,
     METRICS,

@@ -15,8 +15,8 @@ from local_stack.supervisor import Supervisor
 from tests.faults.stopped import wait_until
 from tests.integration.alerts.observe import Inbox, run, text
 from tests.pipeline import Pipeline
+from web_traffic.alerts.settings import AlertSettings
 from web_traffic.errors import EXIT_FOUND_WRONG, EXIT_NEEDS_ATTENTION, EXIT_TRY_AGAIN
-from web_traffic.settings import AlertSettings
 
 DAG = "web_traffic"
 RUN_SECONDS = 180

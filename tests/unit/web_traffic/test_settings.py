@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from web_traffic.alerts.settings import AlertSettings
 from web_traffic.errors import SettingsError
 from web_traffic.intervals import Interval
 from web_traffic.retention.ages import RetentionSettings
-from web_traffic.settings import AlertSettings, RestateSettings, Settings, Share
+from web_traffic.settings import RestateSettings, Settings, Share
 
 
 def test_without_an_environment_the_documented_defaults_hold() -> None:

@@ -131,6 +131,11 @@ function entry(event, withValue) {
   return box;
 }
 
+function absent(event) {
+  if (event.reason === "null value") return "The record has no value.";
+  return "No value was kept: the record had none, or REJECTED_LIMIT was reached.";
+}
+
 function value(event, withValue) {
   const facts = h(
     "p",
@@ -139,7 +144,7 @@ function value(event, withValue) {
     event.redriven_at && `, sent back ${time(event.redriven_at)} ${zone}`,
   );
   if (!withValue) return [facts];
-  if (event.value === null) return [facts, h("p", {}, h("em", {}, "The record has no value."))];
+  if (event.value === null) return [facts, h("p", {}, h("em", {}, absent(event)))];
   const rest = event.bytes - atob(event.value).length;
   const shown = bytes(event.value, rest > 0);
   return [

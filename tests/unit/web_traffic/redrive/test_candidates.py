@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from web_traffic.redrive.candidates import Candidate, Report, pages_of, verdict
+from web_traffic.redrive.candidates import NOT_KEPT, Candidate, Report, pages_of, verdict
 from web_traffic.redrive.ledger import Place, RejectedEvent
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -32,7 +32,6 @@ def event(time: str) -> bytes:
     [
         (GOOD, "valid"),
         (b"{", "not JSON"),
-        (None, "null value"),
         (event("2026-03-29T12:05:00Z"), "valid"),
         (event("2026-03-29T12:05:00.000001Z"), "from the future"),
         (event("2026-03-29T12:05:00"), "valid"),
@@ -43,6 +42,14 @@ def event(time: str) -> bytes:
 )
 def test_an_event_may_go_back_if_it_is_valid_and_its_time_has_come(value: bytes | None, expected: str) -> None:
     assert verdict(candidate(value), NOON, SKEW) == expected
+
+
+def test_without_a_value_it_stays_and_the_report_tells_what_was_not_kept_from_what_had_none() -> None:
+    none, not_kept = (Candidate(rejected(None, reason=reason), None) for reason in ("null value", "not JSON"))
+    assert verdict(none, NOON, SKEW) == "null value"
+    assert verdict(not_kept, NOON, SKEW) == NOT_KEPT
+    assert verdict(not_kept._replace(value=GOOD), NOON, SKEW) == "valid"
+    assert verdict(candidate(b"{")._replace(value=None), NOON, SKEW) == "null value"
 
 
 def test_the_repaired_value_is_judged_and_kept_only_if_it_differs() -> None:
