@@ -20,7 +20,6 @@ from tests.stores import hdfs
 from tests.warm_spark import SMALL_RUN
 from web_traffic.commands.package import libraries
 from web_traffic.errors import EXIT_NEEDS_ATTENTION
-from web_traffic.storage import Storage
 
 PROPERTIES = {
     "spark.executor.memory": "600m",
@@ -89,7 +88,6 @@ def test_workers_without_the_package_count_the_same_with_the_checkpoint_on_hdfs(
         trial.pipeline = workers.serve(trial.pipeline, python())
         trial.produce(20_000, hour=0)
         assert trial.compare("on a cluster", trial.recover()).is_clean
-        assert "metadata" in Storage(trial.checkpoint).list("")
     assert workers.of_newest_run() == {"0", "1"}
 
 
