@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument("--store", action="store_true", help="with --quick: make its ratios the ones to compare with")
     parser.add_argument("--only", choices=WHOLE | ALONE, action="append", help="only this section (repeatable)")
     options = parser.parse_args()
-    results = Results(FOLDER / ("quick.json" if options.quick else "results.json"))
+    results = Results(FOLDER / ("quick_measured.json" if options.quick else "measured.json"))
     sections = QUICK if options.quick else WHOLE | ALONE
     with running(stack(), "postgres", "kafka") as one:
         for name, measure in sections.items():
