@@ -145,7 +145,7 @@ def _section(title: str, result: Race, goals: Sequence[tuple[int, str, float]]) 
             for number, measure, limit in goals
         ],
         ratios,
-        [f"{name} did not come to an end: {reason[:300]}" for name, reason in result.failed.items()],
+        [f"{name} did not come to an end: {reason}" for name, reason in result.failed.items()],
         [result.observation()] if result.costs.get("ours") else [],
     )
 

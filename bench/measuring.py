@@ -14,7 +14,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Failed(Exception):
-    """The command did not end well; the message has the end of its output."""
+    """The command did not end well; the message has the last line of its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,9 @@ def measure(command: Sequence[str], environment: Mapping[str, str], log: Path, l
             end(process.pid)
     process.returncode = os.waitstatus_to_exitcode(status) if pid else -signal.SIGKILL
     if process.returncode:
-        told = log.read_text(errors="replace")[-3000:]
-        raise Failed(f"exit code {process.returncode} after {wall:.0f} s (limit {limit_seconds:.0f} s): {told}")
+        *_, told = log.read_text(errors="replace").strip().splitlines() or ["no output"]
+        limit = f"limit {limit_seconds:.0f} s, output in {log.name}"
+        raise Failed(f"exit code {process.returncode} after {wall:.0f} s ({limit}): {told[:300]}")
     return Cost(wall, max(usage.ru_utime + usage.ru_stime, sum(session.cpu.values())), session.memory)
 
 

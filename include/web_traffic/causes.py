@@ -18,6 +18,7 @@ LONGEST_LINE = 1000
 REPORT = "report it, with the log"
 MIGRATE = "web-traffic migrate"
 PYTHON = "name a Python of the driver's version by spark.pyspark.python (docs/clusters.md)"
+MORE_MEMORY = "raise spark.driver.memory in Spark's properties file; nothing is lost"
 INSTALL = "install it for the Python of driver and workers; docs/clusters.md has another way"
 _LOGIN_REFUSED = (
     r"(?:password|PAM) authentication failed|no password supplied|no pg_hba\.conf entry|not permitted to log in"
@@ -45,6 +46,8 @@ class Remedy(NamedTuple):
     message: str
     """Regular expression for a part of the message."""
     advice: str
+    is_certain: bool = True
+    """Whether only this helps; otherwise a retry may."""
 
 
 REMEDIES = (
@@ -55,7 +58,13 @@ REMEDIES = (
     Remedy(r"\w*AuthenticationException", "", "correct the login of Kafka's client"),
     Remedy(r"\w*AuthorizationException", "", "give Kafka's client the rights (ACLs) that it lacks"),
     Remedy("OutOfMemoryError", "native thread", "allow the user more processes and threads"),
-    Remedy("OutOfMemoryError", "", "raise spark.driver.memory in Spark's properties file; nothing is lost"),
+    Remedy("OutOfMemoryError", "", MORE_MEMORY),
+    Remedy(
+        "SparkException",
+        "SparkContext was shut down",
+        f"the log above says why, and if it has OutOfMemoryError: {MORE_MEMORY}",
+        is_certain=False,
+    ),
     Remedy("PermissionError|AccessDeniedException|AccessControlException", "", "give the run's user these rights"),
     Remedy("FileNotFoundException", "Permission denied", "give the run's user these rights"),
     Remedy("ModuleNotFoundError", "", INSTALL),
@@ -92,17 +101,18 @@ def explain(error: BaseException) -> Failure:
     line = (without_passwords(line) if is_ours else masked(line))[:LONGEST_LINE]
     if is_ours:
         return Failure(line, _is_a(cause, NeedsAttention), is_understood=True)
-    if advice := _advice(cause):
-        return Failure(f"{line}; {advice}", needs_attention=True, is_understood=advice != REPORT)
+    if remedy := _remedy(cause):
+        is_understood = remedy.is_certain and remedy.advice != REPORT
+        return Failure(f"{line}; {remedy.advice}", remedy.is_certain, is_understood)
     is_understood = _is_a(cause, psycopg.OperationalError) or cause == _JVM_ENDED
     return Failure(line, needs_attention=False, is_understood=is_understood)
 
 
-def _advice(cause: _Cause) -> str | None:
+def _remedy(cause: _Cause) -> Remedy | None:
     for remedy in REMEDIES:
         if re.fullmatch(remedy.kind, cause.name) and re.search(remedy.message, cause.message):
-            return remedy.advice
-    return REPORT if _is_a(cause, *PROGRAM_ERRORS) else None
+            return remedy
+    return Remedy("", "", REPORT) if _is_a(cause, *PROGRAM_ERRORS) else None
 
 
 def _innermost(error: BaseException) -> _Cause:

@@ -83,6 +83,12 @@ Driver stacktrace:
 \tat org.apache.spark.scheduler.DAGScheduler.abortStage(DAGScheduler.scala:1)
 """
 MEMORY = TASK.replace("java.lang.ArithmeticException: long overflow", "java.lang.OutOfMemoryError: Java heap space")
+STOPPED = """\
+An error occurred while calling o303.collectToPython.
+: org.apache.spark.SparkException: Job 1 cancelled because SparkContext was shut down
+\tat org.apache.spark.scheduler.DAGScheduler.$anonfun$cleanUpAfterSchedulerStop$3(DAGScheduler.scala:1)
+"""
+"""Spark's thread for listeners had no memory left, and stopped Spark."""
 CRASH = """\
 org.apache.spark.SparkException: Job aborted due to stage failure: Lost task
 \tat org.apache.spark.scheduler.DAGScheduler.abortStage(DAGScheduler.scala:1)
@@ -159,6 +165,7 @@ class FromJvm(Exception):
         (PROXY, 'UndefinedTable: relation "etl.staged_window" does not exist; restore what the migrations made', True),
         (TASK, "ArithmeticException: long overflow; report it", True),
         (MEMORY, "OutOfMemoryError: Java heap space; raise spark.driver.memory", True),
+        (STOPPED, "SparkException: Job 1 cancelled because SparkContext was shut down; the log above says why", False),
         (CRASH, "SparkException: Python worker exited unexpectedly (crashed)", False),
         (ACL, "TopicAuthorizationException: Not authorized to access topics: [a, b]; give Kafka's client", True),
         (OURS_ABOVE, "KafkaUnavailable: no Kafka broker answers", False),
