@@ -35,6 +35,7 @@ from quixstreams.models import Deserializer
 from quixstreams.sinks import BatchingSink, SinkBatch
 from quixstreams.state.rocksdb import RocksDBOptions
 
+STATE = Path(os.environ["CONTENDER_FOLDER"]) / "state"
 PROCESSES = 2
 COPY = "COPY aggregated_web_traffic (window_start, window_end, host, referrer, num_hits) FROM STDIN BINARY"
 CONSUMER = {
@@ -89,10 +90,11 @@ def main() -> None:
     ends = {partition: end for partition, end in end_offsets().items() if end}
     context = multiprocessing.get_context("spawn")
     group = f"quix-{uuid4()}"  # a new one reads from the start
+    (STATE / group).mkdir(parents=True)  # two applications that make it at once trip over one another
     pipes, applications = [], []
     for _ in range(PROCESSES):
         ours, theirs = context.Pipe(duplex=False)
-        applications.append(context.Process(target=run, args=(group, ends, theirs)))
+        applications.append(context.Process(target=run, args=(group, ends, theirs), daemon=True))
         applications[-1].start()
         theirs.close()
         pipes.append(ours)
@@ -137,7 +139,7 @@ def run(group: str, ends: dict[int, int], pipe: Connection) -> None:
         auto_offset_reset="earliest",
         auto_create_topics=False,
         use_changelog_topics=False,
-        state_dir=Path(os.environ["CONTENDER_FOLDER"]) / "state",
+        state_dir=STATE,
         rocksdb_options=RocksDBOptions(open_max_retries=60, open_retry_backoff=0.5),
         commit_interval=30,
         consumer_extra_config=CONSUMER,
