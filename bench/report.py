@@ -146,7 +146,8 @@ def outlook(seen: list[Observation]) -> str:
     return (
         "## On paper: larger clusters\n\nBy the model's CPU seconds, for backlogs with "
         f"{largest.rows / largest.events:.3f} closed windows per event, without the fixed part.\n"
-        "Nobody has measured it. [performance.md](performance.md#what-gives-first-on-a-cluster) says what gives first.\n\n"
+        "Nobody has measured it. "
+        "[performance.md](performance.md#what-gives-first-on-a-cluster) says what gives first.\n\n"
         + table(header, rows)
     )
 
