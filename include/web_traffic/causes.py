@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from web_traffic.errors import NeedsAttention
+from web_traffic.errors import MORE_MEMORY, NeedsAttention
 from web_traffic.masking import masked, without_passwords
 from web_traffic.traces import SPEAKS_FOR_ITSELF, innermost
 
@@ -18,7 +18,6 @@ LONGEST_LINE = 1000
 REPORT = "report it, with the log"
 MIGRATE = "web-traffic migrate"
 PYTHON = "name a Python of the driver's version by spark.pyspark.python (docs/clusters.md)"
-MORE_MEMORY = "raise spark.driver.memory in Spark's properties file; nothing is lost"
 INSTALL = "install it for the Python of driver and workers; docs/clusters.md has another way"
 _LOGIN_REFUSED = (
     r"(?:password|PAM) authentication failed|no password supplied|no pg_hba\.conf entry|not permitted to log in"

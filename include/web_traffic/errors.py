@@ -25,6 +25,8 @@ EXIT_CODES = {
 }
 """The exit codes of `web-traffic` and of the Spark applications, with their meanings. argparse gives the 2."""
 
+MORE_MEMORY = "raise spark.driver.memory in Spark's properties file; nothing is lost"
+"""What helps a Spark application whose heap is full."""
 CAUSE_FILE = "WEB_TRAFFIC_CAUSE_FILE"
 """Environment variable with the path of a file into which a Spark application writes why it failed.
 

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from web_traffic.errors import EXIT_NEEDS_ATTENTION, SettingsError
+from web_traffic.errors import EXIT_NEEDS_ATTENTION, MORE_MEMORY, SettingsError
 
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 DRIVER_MEMORY = "spark.driver.memory"
@@ -14,7 +14,6 @@ TRACKING = "yarn_resourcemanager_webapp_address"
 EXIT_OUT_OF_MEMORY = 52
 """Exit code of a JVM of Spark that ran out of memory."""
 NEEDS_ATTENTION = (EXIT_NEEDS_ATTENTION, EXIT_OUT_OF_MEMORY)
-OUT_OF_MEMORY = "OutOfMemoryError: raise spark.driver.memory in Spark's properties file; nothing is lost"
 _CAUSE = re.compile(r"[A-Z]\w*: \S.*")
 _WARNING = re.compile(r"(?:WARNING|NOTE|OpenJDK)\b")
 _COLLECTOR = re.compile(r"-XX:\+Use\w+GC\b")
@@ -75,7 +74,7 @@ def cause_of(cause_file: Path, log: str, exit_code: int | None) -> str:
     if cause_file.is_file() and (cause := cause_file.read_text()):
         return cause
     if exit_code == EXIT_OUT_OF_MEMORY:
-        return OUT_OF_MEMORY
+        return f"OutOfMemoryError: {MORE_MEMORY}"
     for line in reversed(log.splitlines()):
         if _CAUSE.fullmatch(line.strip()) and not _WARNING.match(line.strip()):
             return line.strip()

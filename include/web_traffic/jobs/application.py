@@ -29,8 +29,8 @@ SECRETS = r"(?i)secret|password|token|access[.]?key|credential|jaas|keystore[.]k
 """Spark's own expression, and the names under which Spark's Kafka client has what logs in."""
 STATE_STORE = "spark.sql.streaming.stateStore.providerClass"
 STATE_STORES = {
-    name: f"org.apache.spark.sql.execution.streaming.state.{provider}StateStoreProvider"
-    for name, provider in ((MEMORY, "HDFSBacked"), (ROCKSDB, "RocksDB"))
+    MEMORY: "org.apache.spark.sql.execution.streaming.state.HDFSBackedStateStoreProvider",
+    ROCKSDB: "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
 }
 SHORT_FOLDER = "/tmp"  # noqa: S108  the names of sockets are random, and only their user can write to them
 COMPILED = "spark.sql.codegen.wholeStage"
@@ -50,7 +50,8 @@ def start_session(settings: Settings, records: int) -> SparkSession:
     another state store than they do.
     """
     options = java_options(settings.kafka_config)
-    if SparkConf().get(STATE_STORE, STATE_STORES[settings.state_store]) != STATE_STORES[settings.state_store]:
+    state_store = STATE_STORES[settings.state_store]
+    if SparkConf().get(STATE_STORE, state_store) != state_store:
         raise SettingsError(f"STATE_STORE chooses the state store: take {STATE_STORE} out of Spark's properties")
     builder: SparkSession.Builder = SparkSession.builder
     if SparkContext._active_spark_context is None:  # noqa: SLF001  sessions are known to their own thread only
@@ -62,7 +63,7 @@ def start_session(settings: Settings, records: int) -> SparkSession:
         .config("spark.sql.shuffle.partitions", settings.shuffle_partitions)
         # Spark writes a snapshot when it unloads a state store; short runs would write nothing but deltas.
         .config("spark.sql.streaming.stateStore.unloadOnCommit", "true")
-        .config(STATE_STORE, STATE_STORES[settings.state_store])
+        .config(STATE_STORE, state_store)
         # Enough batches for the next run to close the books of killed runs; more would only slow directory listings.
         .config("spark.sql.streaming.minBatchesToRetain", 30)
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", 3000)
